@@ -1,0 +1,563 @@
+// What every live figure shares. A figure supplies
+//   compute(get, memo)          -> data       get(name) is the value of a setting
+//   draw(ctx, data, view)                     view: width, height, theme, memo, get
+//   height(width), describe(data), table(data)
+// and, if it has them: active(get) names of the settings that matter now; series(data) rows of the
+// legend; handles(data, view) things to drag; press(x, y, data, view) what a click changes.
+
+const THEMES = {
+  light: { dark: false, paper: "#ffffff", ink: "#1f2328", muted: "#59636e", grid: "#d8dee4" },
+  dark: { dark: true, paper: "#14181d", ink: "#e6edf3", muted: "#a5afba", grid: "#3a424c" },
+};
+
+function isDark() {
+  const theme = document.documentElement.dataset.theme;
+  if (theme) return theme === "dark";
+  const lab = document.body.dataset.jpThemeLight;
+  if (lab) return lab === "false";
+  return matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+const inLab = () => "jpThemeLight" in document.body.dataset;
+
+// ---- numbers as text
+
+const SUPERSCRIPT = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+const raised = (k) => (k < 0 ? "⁻" : "") + [...String(Math.abs(k))].map((d) => SUPERSCRIPT[d]).join("");
+const power = (k) => (k === 0 ? "1" : k === 1 ? "10" : "10" + raised(k));
+
+function short(value) {
+  if (Number.isNaN(value)) return "NaN";
+  if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
+  const size = Math.abs(value);
+  const text = value === 0 ? "0" : size >= 1e5 || size < 1e-3 ? value.toExponential(2) : String(+value.toPrecision(4));
+  return text.replaceAll("-", "−");
+}
+
+// ---- axes
+
+function ticks(low, high, count) {
+  const raw = (high - low) / count, unit = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map((k) => k * unit).find((s) => s >= raw);
+  const first = Math.ceil(low / step - 1e-9);
+  return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, k) => +((first + k) * step).toPrecision(12));
+}
+
+function decades(low, high, count) {
+  const stride = Math.max(1, Math.ceil((high - low) / count)), first = Math.ceil(low / stride - 1e-9) * stride;
+  return Array.from({ length: Math.floor((high - first) / stride + 1e-9) + 1 }, (_, k) => first + k * stride);
+}
+
+// A frame with ticks and names. An axis is {low, high, name, log}; with log, low and high are powers
+// of ten. Returns X and Y, which map values to pixels.
+function axes(ctx, box, x, y, theme, { grid = false } = {}) {
+  const { left, top, width, height } = box;
+  const unit = (axis, v) => ((axis.log ? Math.log10(v) : v) - axis.low) / (axis.high - axis.low);
+  const X = (v) => left + width * unit(x, v), Y = (v) => top + height * (1 - unit(y, v));
+  const marks = (axis, pixels, space) => {
+    const count = Math.max(2, Math.floor(pixels / space));
+    const at = axis.log ? decades(axis.low, axis.high, count) : ticks(axis.low, axis.high, count);
+    return at.map((v) => (axis.log ? [10 ** v, power(v)] : [v, String(v).replace("-", "−")]));
+  };
+  ctx.save();
+  ctx.font = theme.font;
+  ctx.lineWidth = 1;
+  ctx.fillStyle = theme.muted;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "top";
+  for (const [v, text] of marks(x, width, 60)) {
+    const at = X(v);
+    ctx.strokeStyle = grid ? theme.grid : theme.muted;
+    line(ctx, at, top + height, at, grid ? top : top + height + 4);
+    ctx.fillText(text, at, top + height + 7);
+  }
+  ctx.textAlign = "right";
+  ctx.textBaseline = "middle";
+  for (const [v, text] of marks(y, height, 34)) {
+    const at = Y(v);
+    ctx.strokeStyle = grid ? theme.grid : theme.muted;
+    line(ctx, left, at, grid ? left + width : left - 4, at);
+    ctx.fillText(text, left - 7, at);
+  }
+  ctx.strokeStyle = theme.muted;
+  ctx.strokeRect(left, top, width, height);
+  ctx.fillStyle = theme.ink;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "bottom";
+  ctx.fillText(x.name, left + width / 2, top + height + 36);
+  ctx.translate(left - 38, top + height / 2);
+  ctx.rotate(-Math.PI / 2);
+  ctx.textBaseline = "middle";
+  ctx.fillText(y.name, 0, 0);
+  ctx.restore();
+  return { X, Y };
+}
+
+function line(ctx, x0, y0, x1, y1) {
+  ctx.beginPath();
+  ctx.moveTo(x0, y0);
+  ctx.lineTo(x1, y1);
+  ctx.stroke();
+}
+
+function inside(ctx, box, paint) {
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(box.left, box.top, box.width, box.height);
+  ctx.clip();
+  paint();
+  ctx.restore();
+}
+
+// Far points are brought near, where a canvas still draws them.
+const near = (v) => (v > 1e4 ? 1e4 : v < -1e4 ? -1e4 : v);
+
+function polyline(ctx, count, X, Y) {
+  ctx.beginPath();
+  for (let k = 0; k < count; k++) ctx.lineTo(near(X(k)), near(Y(k)));
+  ctx.stroke();
+}
+
+// One shape per series, so that colour is never alone.
+const SHAPES = {
+  o: (c, r) => c.arc(0, 0, r, 0, 7),
+  s: (c, r) => c.rect(-0.9 * r, -0.9 * r, 1.8 * r, 1.8 * r),
+  "^": (c, r) => polygon(c, [[0, -1.2 * r], [1.1 * r, 0.8 * r], [-1.1 * r, 0.8 * r]]),
+  v: (c, r) => polygon(c, [[0, 1.2 * r], [1.1 * r, -0.8 * r], [-1.1 * r, -0.8 * r]]),
+  D: (c, r) => polygon(c, [[0, -1.3 * r], [1.3 * r, 0], [0, 1.3 * r], [-1.3 * r, 0]]),
+};
+
+function polygon(ctx, points) {
+  points.forEach(([x, y], k) => (k ? ctx.lineTo(x, y) : ctx.moveTo(x, y)));
+  ctx.closePath();
+}
+
+function marker(ctx, shape, x, y, r) {
+  if (Math.abs(x) > 1e4 || Math.abs(y) > 1e4) return;
+  ctx.save();
+  ctx.translate(x, y);
+  ctx.beginPath();
+  SHAPES[shape](ctx, r);
+  ctx.fill();
+  ctx.restore();
+}
+
+// ---- elements
+
+function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+function button(text, act, attributes = {}) {
+  const node = element("button", { type: "button", ...attributes }, text);
+  node.addEventListener("click", act);
+  return node;
+}
+
+function save(name, blob) {
+  const link = element("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = element("textarea", { "aria-hidden": "true", class: "live-hidden" });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done;
+  }
+}
+
+// ---- settings in an address and in a Python call
+
+const written = (value) => (Array.isArray(value) ? value.map(written).join(",") : typeof value === "number" ? String(+value.toPrecision(7)) : String(value));
+
+function python(value) {
+  if (Array.isArray(value)) return "(" + value.map(python).join(", ") + (value.length === 1 ? ",)" : ")");
+  if (typeof value === "boolean") return value ? "True" : "False";
+  return typeof value === "string" ? JSON.stringify(value) : written(value);
+}
+
+// The value that text stands for, or undefined: same type as the default, held to the limits.
+function parsed(text, initial, limits) {
+  if (Array.isArray(initial)) {
+    const parts = text.split(",").filter(Boolean);
+    return parts.every((p) => Number.isFinite(+p)) ? parts.map(Number) : parts;
+  }
+  if (typeof initial === "boolean") return text === "true";
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) return undefined;
+  const held = limits ? Math.min(Math.max(value, limits[0]), limits[1]) : value;
+  return Number.isInteger(initial) && limits && limits.every(Number.isInteger) ? Math.round(held) : held;
+}
+
+// ---- the frame
+
+function liveFigure(figure) {
+  return { render: ({ model, el }) => mount(figure, model, el) };
+}
+
+function mount(figure, model, el) {
+  const spec = model.get("spec"), names = Object.keys(spec.defaults), memo = {};
+  const get = (name) => {
+    const value = model.get(name), options = spec.choices[name];
+    return options ? options[value] : value;
+  };
+  const set = (values) => {
+    for (const [name, value] of Object.entries(values)) {
+      const options = spec.choices[name];
+      model.set(name, options && typeof value === "string" ? options.indexOf(value) : value);
+    }
+    model.save_changes();
+  };
+
+  const canvas = element("canvas", { role: "img" }), ctx = canvas.getContext("2d");
+  const stage = element("div", { class: "live-stage" }, canvas);
+  const legend = element("div", { class: "live-legend" });
+  const note = element("span", { class: "live-note", role: "status" });
+  const spoken = element("span", { class: "live-hidden", role: "status" });
+  const values = element("details", { class: "live-values" }, element("summary", {}, "Table of values"), element("div", { tabindex: "0", role: "region", "aria-label": "Table of values" }));
+  const bar = element("div", { class: "live-bar" });
+  const root = element("section", { class: "live", "aria-label": spec.alt }, legend, stage, bar, values, spoken);
+  el.append(root);
+
+  let data, view, asked = 0, stale = true, onScreen = false, printing = false, draws = 0, speech = 0;
+
+  function size() {
+    const width = Math.max(260, Math.floor(stage.clientWidth));
+    return { width, height: Math.round(figure.height(width)) };
+  }
+
+  function theme() {
+    const dark = isDark() && !printing;
+    return { ...THEMES[dark ? "dark" : "light"], font: "12px " + getComputedStyle(root).fontFamily };
+  }
+
+  function draw() {
+    asked = 0;
+    stale = false;
+    try {
+      data = figure.compute(get, memo);
+      view = { ...size(), theme: theme(), memo, get };
+      const ratio = window.devicePixelRatio || 1;
+      const [w, h] = [Math.round(view.width * ratio), Math.round(view.height * ratio)];
+      if (canvas.width !== w || canvas.height !== h) {
+        [canvas.width, canvas.height] = [w, h];
+        canvas.style.height = view.height + "px";
+      }
+      ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+      ctx.clearRect(0, 0, view.width, view.height);
+      figure.draw(ctx, data, { ...view, ratio });
+      root.dataset.scheme = view.theme.dark ? "dark" : "light";
+      container()?.classList.toggle("live-dark", view.theme.dark);
+      canvas.setAttribute("aria-label", figure.describe(data));
+      showSeries();
+      showHandles();
+      showControls();
+      if (values.open) showTable();
+      player?.show();
+      clearTimeout(speech);
+      if (draws) speech = setTimeout(() => (spoken.textContent = figure.describe(data)), 800);
+      if (note.dataset.failed) say("");
+    } catch (error) {
+      console.error(error);
+      say("This figure stopped: " + error.message + ". Press Reset to start again.", true);
+    }
+    root.dataset.draws = ++draws;
+    root.dataset.drawn = performance.now();
+  }
+
+  // A hidden page gets no animation frame, a figure out of sight needs none.
+  function ask() {
+    stale = true;
+    if (onScreen && !asked) asked = requestAnimationFrame(draw);
+  }
+
+  function say(text, failed = false) {
+    note.textContent = text;
+    if (failed) note.dataset.failed = "1";
+    else delete note.dataset.failed;
+  }
+
+  const container = () => el.closest(".live-figure");
+
+  function showControls() {
+    const box = container();
+    if (!figure.active || !box) return;
+    const active = figure.active(get);
+    for (const name of names) {
+      for (const node of box.querySelectorAll(":scope .live-for-" + name)) node.classList.toggle("live-off", !active.has(name));
+    }
+    nameControls(box);
+  }
+
+  // -- legend: one row per series with its values; a button hides or shows the series
+
+  let rows = [];
+  function showSeries() {
+    if (!figure.series) return;
+    const { head, series } = figure.series(data, view);
+    if (rows.length !== series.length) {
+      rows = series.map((s) => {
+        const cells = s.cells.map(() => element("td"));
+        const name = element("th", { scope: "row" });
+        const swatch = element("canvas", { width: 68, height: 28, "aria-hidden": "true", class: "live-swatch" });
+        const toggle = series.length > 1 && figure.toggle;
+        name.append(toggle ? button("", () => set(figure.toggle(s.key, get)), { class: "live-toggle" }) : element("span", { class: "live-toggle" }));
+        name.firstChild.append(swatch, s.label);
+        return { cells, swatch, toggle: toggle && name.firstChild, row: element("tr", {}, name, ...cells) };
+      });
+      legend.replaceChildren(element("table", {}, element("thead", {}, element("tr", {}, ...head.map((h) => element("th", { scope: "col" }, h)))), element("tbody", {}, ...rows.map((r) => r.row))));
+    }
+    series.forEach((s, k) => {
+      const r = rows[k], look = s.colour + s.on;
+      s.cells.forEach((text, i) => r.cells[i].textContent !== text && (r.cells[i].textContent = text));
+      if (r.look === look) return;
+      r.look = look;
+      r.row.classList.toggle("live-out", !s.on);
+      if (r.toggle) r.toggle.setAttribute("aria-pressed", s.on);
+      swatch(r.swatch.getContext("2d"), s);
+    });
+  }
+
+  function swatch(c, s) {
+    c.setTransform(2, 0, 0, 2, 0, 0);
+    c.clearRect(0, 0, 34, 14);
+    c.strokeStyle = c.fillStyle = s.colour;
+    c.globalAlpha = s.on ? 1 : 0.4;
+    c.lineWidth = 2;
+    c.setLineDash(s.dash || []);
+    line(c, 1, 7, 33, 7);
+    if (s.marker) marker(c, s.marker, 17, 7, 4);
+  }
+
+  // -- handles: points of the picture that can be dragged, or moved with the arrow keys
+
+  const handles = [];
+  function showHandles() {
+    const wanted = figure.handles ? figure.handles(data, view) : [];
+    while (handles.length < wanted.length) handles.push(newHandle(handles.length));
+    while (handles.length > wanted.length) handles.pop().node.remove();
+    wanted.forEach((h, k) => {
+      const { node } = handles[k];
+      handles[k].now = h;
+      node.style.transform = `translate(${h.x}px, ${h.y}px)`;
+      for (const [name, value] of Object.entries({ "aria-label": h.label, "aria-valuetext": h.text, "aria-valuenow": h.value, "aria-valuemin": h.low, "aria-valuemax": h.high })) {
+        if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
+      }
+      node.title = h.hint || "";
+      node.className = "live-handle " + (h.look || "");
+    });
+  }
+
+  function newHandle() {
+    const node = element("div", { role: "slider", tabindex: "0", class: "live-handle" }), handle = { node };
+    const where = (event) => {
+      const box = canvas.getBoundingClientRect();
+      return [((event.clientX - box.left) / box.width) * view.width, ((event.clientY - box.top) / box.height) * view.height];
+    };
+    node.addEventListener("pointerdown", (event) => {
+      node.setPointerCapture(event.pointerId);
+      node.focus();
+      event.preventDefault();
+    });
+    node.addEventListener("pointermove", (event) => {
+      if (node.hasPointerCapture(event.pointerId)) set(handle.now.drag(...where(event)));
+    });
+    node.addEventListener("keydown", (event) => {
+      const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] }[event.key];
+      if (!way || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      event.stopPropagation();
+      const by = event.shiftKey ? 10 : 1;
+      set(handle.now.nudge(way[0] * by, way[1] * by));
+    });
+    stage.append(node);
+    return handle;
+  }
+
+  if (figure.press) {
+    canvas.addEventListener("click", (event) => {
+      const box = canvas.getBoundingClientRect();
+      const changes = figure.press(((event.clientX - box.left) / box.width) * view.width, ((event.clientY - box.top) / box.height) * view.height, data, view);
+      if (changes) set(changes);
+    });
+  }
+
+  // -- tools
+
+  function address() {
+    const changed = names.filter((n) => written(model.get(n)) !== written(spec.defaults[n]));
+    const query = changed.map((n) => n + "=" + encodeURIComponent(written(get(n))).replaceAll("%2C", ","));
+    return location.href.split("#")[0] + "#" + spec.name + (query.length ? "?" + query.join("&") : "");
+  }
+
+  function call() {
+    const parts = names.filter((n) => !(Array.isArray(get(n)) && !get(n).length)).map((n) => n + "=" + python(get(n)));
+    return `live.${spec.kind}(${[spec.call, ...parts].filter(Boolean).join(", ")})`;
+  }
+
+  async function copySetting() {
+    const text = inLab() ? call() : address();
+    if (!inLab()) history.replaceState(null, "", text);
+    say((await copy(text)) ? (inLab() ? "Python call copied" : "Link copied") : "Copy this: " + text);
+  }
+
+  // "#name?lr=0.1&start=1,2": only known settings, only values of the right kind.
+  function readAddress() {
+    const [name, query] = decodeURIComponent(location.hash.slice(1)).split("?");
+    if (name !== spec.name) return;
+    const changes = {};
+    for (const [key, text] of new URLSearchParams(query || "")) {
+      if (!(key in spec.defaults)) continue;
+      const options = spec.choices[key];
+      const value = options ? (options.includes(text) ? text : undefined) : parsed(text, spec.defaults[key], spec.limits[key]);
+      if (value !== undefined) changes[key] = value;
+    }
+    set(changes);
+    root.scrollIntoView({ block: "center" });
+  }
+
+  function picture() {
+    const sheet = element("canvas"), paper = sheet.getContext("2d"), { width, height, theme: look } = view;
+    const shown = figure.series ? figure.series(data, view).series.filter((s) => s.on) : [];
+    const foot = 20 * shown.length + 12;
+    [sheet.width, sheet.height] = [2 * width, 2 * (height + foot)];
+    paper.scale(2, 2);
+    paper.fillStyle = look.paper;
+    paper.fillRect(0, 0, width, height + foot);
+    figure.draw(paper, data, { ...view, ratio: 2 });
+    paper.font = look.font;
+    paper.textBaseline = "middle";
+    shown.forEach((s, k) => {
+      const y = height + 10 + 20 * k;
+      paper.fillStyle = paper.strokeStyle = s.colour;
+      paper.lineWidth = 2;
+      paper.setLineDash(s.dash || []);
+      line(paper, 12, y, 44, y);
+      if (s.marker) marker(paper, s.marker, 28, y, 4);
+      paper.fillStyle = look.ink;
+      paper.fillText([s.label, ...s.cells].join("   "), 54, y);
+    });
+    sheet.toBlob((blob) => save(spec.name + ".png", blob));
+  }
+
+  function showTable() {
+    const { head, rows: lines } = figure.table(data, view);
+    const stride = Math.max(1, Math.ceil(lines.length / 50));
+    const kept = lines.filter((_, k) => k % stride === 0 || k === lines.length - 1);
+    const body = kept.map((cells) => element("tr", {}, ...cells.map((c, k) => element(k ? "td" : "th", k ? {} : { scope: "row" }, typeof c === "number" ? short(c) : c))));
+    values.lastChild.replaceChildren(element("table", {}, element("caption", {}, figure.describe(data)), element("thead", {}, element("tr", {}, ...head.map((h) => element("th", { scope: "col" }, h)))), element("tbody", {}, ...body)));
+  }
+
+  function csv() {
+    const { head, rows: lines } = figure.table(data, view);
+    const quoted = (c) => (/[",\n]/.test(c) ? '"' + String(c).replaceAll('"', '""') + '"' : c);
+    save(spec.name + ".csv", new Blob([[head, ...lines].map((r) => r.map(quoted).join(",")).join("\n") + "\n"], { type: "text/csv" }));
+  }
+
+  values.addEventListener("toggle", () => values.open && data && showTable());
+  const player = "step" in spec.defaults && spec.limits.step ? newPlayer({ get, set, last: spec.limits.step[1], visible: () => onScreen }) : null;
+  const tools = element("span", { class: "live-tools" },
+    button("Reset", () => { set(spec.defaults); say("Reset"); }),
+    button(inLab() ? "Copy call" : "Copy link", copySetting),
+    button("Picture", picture, { title: "Download this figure as PNG" }),
+    button("CSV", csv, { title: "Download the table of values" }));
+  bar.append(...(player ? [player.node] : []), note, tools);
+
+  // -- when to draw
+
+  names.forEach((name) => model.on("change:" + name, ask));
+  const sight = new IntersectionObserver((entries) => {
+    onScreen = entries.at(-1).isIntersecting;
+    if (onScreen && stale) ask();
+  }, { rootMargin: "200px" });
+  sight.observe(stage);
+  const room = new ResizeObserver(() => view && size().width !== view.width && ask());
+  room.observe(stage);
+  const looks = new MutationObserver(ask);
+  looks.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  looks.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
+  const scheme = matchMedia("(prefers-color-scheme: dark)"), print = matchMedia("print");
+  const onPrint = () => { printing = print.matches; draw(); };
+  scheme.addEventListener("change", ask);
+  print.addEventListener("change", onPrint);
+  addEventListener("hashchange", readAddress);
+  readAddress();
+
+  return () => {
+    cancelAnimationFrame(asked);
+    clearTimeout(speech);
+    player?.stop();
+    [sight, room, looks].forEach((observer) => observer.disconnect());
+    scheme.removeEventListener("change", ask);
+    print.removeEventListener("change", onPrint);
+    removeEventListener("hashchange", readAddress);
+    names.forEach((name) => model.off("change:" + name, ask));
+  };
+}
+
+// Back, play, forward. A run takes about six seconds however long it is; where the reader asked for
+// reduced motion it is shown as ten stills.
+function newPlayer({ get, set, last, visible }) {
+  let timer = 0, shown;
+  const go = (k) => set({ step: Math.min(last, Math.max(0, k)) });
+  const stop = () => { clearInterval(timer); timer = 0; show(); };
+  const play = () => {
+    if (timer) return stop();
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const pause = still ? 700 : Math.max(33, Math.min(400, 6000 / last));
+    const stride = still ? Math.ceil(last / 10) : Math.max(1, Math.round((last * pause) / 6000));
+    if (get("step") >= last) go(0);
+    timer = setInterval(() => {
+      if (!visible()) return;
+      go(get("step") + stride);
+      if (get("step") >= last) stop();
+    }, pause);
+    show();
+  };
+  const back = button("", () => { stop(); go(get("step") - 1); }, { "aria-label": "Back one step", title: "Back one step", class: "live-back" });
+  const start = button("", play, { class: "live-play" });
+  const next = button("", () => { stop(); go(get("step") + 1); }, { "aria-label": "Forward one step", title: "Forward one step", class: "live-next" });
+  const count = element("span", { class: "live-count" });
+  function show() {
+    const state = (timer ? "Pause" : "Play") + " step " + get("step") + " of " + last;
+    if (state === shown) return;
+    shown = state;
+    start.setAttribute("aria-label", timer ? "Pause" : "Play");
+    start.title = timer ? "Pause" : "Play";
+    start.classList.toggle("live-playing", timer !== 0);
+    count.textContent = "step " + get("step") + " of " + last;
+  }
+  return { node: element("span", { class: "live-player", role: "group", "aria-label": "Animation" }, back, start, next, count), stop, show };
+}
+
+// ipywidgets leaves the handles of its sliders without a name, and a logarithmic one reads out its
+// exponent: give them the label and the number that the eye sees.
+let controlCount = 0;
+function nameControls(box) {
+  for (const control of box.querySelectorAll(".live-control:not([data-named])")) {
+    const label = control.querySelector(".widget-label"), readout = control.querySelector(".widget-readout");
+    const handle = control.querySelector(".noUi-handle");
+    if (!handle || !label || !readout) continue;
+    control.dataset.named = "1";
+    label.id ||= "live-label-" + ++controlCount;
+    handle.setAttribute("aria-labelledby", label.id);
+    readout.setAttribute("aria-labelledby", label.id);
+    if (!readout.hasAttribute("role")) readout.setAttribute("role", "textbox");
+    const tell = () => handle.getAttribute("aria-valuetext") !== readout.textContent && handle.setAttribute("aria-valuetext", readout.textContent);
+    tell();
+    new MutationObserver(tell).observe(readout, { childList: true, characterData: true, subtree: true });
+    new MutationObserver(tell).observe(handle, { attributeFilter: ["aria-valuetext"] });
+  }
+}

@@ -1,0 +1,249 @@
+"""What every live figure shares: the view, its controls, and the links between them.
+
+A figure is one anywidget view (its JavaScript computes and draws) and ordinary ipywidgets controls.
+Each control is linked to a trait of the view *in the browser*, so the figure works in JupyterLab
+while the kernel is busy and in a static page without any kernel. A figure's own JavaScript supplies
+``compute`` and ``draw``; ``frame.js`` does the rest.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import anywidget
+import ipywidgets as widgets
+import traitlets
+
+from .. import syntax
+
+_HERE = Path(__file__).parent
+_LABEL = {"description_width": "9.5em"}
+_WIDTH = {"width": "21rem", "max_width": "100%", "margin": "1px 0"}
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """One thing a reader can change: a synced trait of the view and the control that moves it.
+
+    name : the trait, and the keyword of the figure's Python call.
+    value : bool, int, float, list, or for a choice the index of the option.
+    control : an ipywidget, or None where the picture itself is the control.
+    choices : for a choice, the options that the index stands for.
+    limits : for a number, (lowest, highest); a value from an address is held to them.
+    """
+
+    name: str
+    value: object
+    control: widgets.Widget | None = None
+    choices: tuple = ()
+    limits: tuple = ()
+
+
+def log_slider(name, label, value, low, high):
+    """A positive number on a logarithmic scale, from low to high."""
+    in_range(name, value, low, high)
+    control = widgets.FloatLogSlider(
+        value=value,
+        base=10,
+        min=math.log10(low),
+        max=math.log10(high),
+        step=0.02,
+        description=label,
+        readout_format=".2e" if low < 1e-5 else ".3g",
+        style=_LABEL,
+        layout=_WIDTH,
+    )
+    return Setting(name, float(value), control, limits=(low, high))
+
+
+def slider(name, label, value, low, high, step=0.01):
+    """A number from low to high in equal steps."""
+    in_range(name, value, low, high)
+    digits = max(0, -math.floor(math.log10(step)))
+    control = widgets.FloatSlider(
+        value=value,
+        min=low,
+        max=high,
+        step=step,
+        description=label,
+        readout_format=f".{digits}f",
+        style=_LABEL,
+        layout=_WIDTH,
+    )
+    return Setting(name, float(value), control, limits=(low, high))
+
+
+def integer(name, label, value, low, high):
+    """A whole number from low to high."""
+    in_range(name, value, low, high)
+    control = widgets.IntSlider(
+        value=value, min=low, max=high, description=label, style=_LABEL, layout=_WIDTH
+    )
+    return Setting(name, int(value), control, limits=(low, high))
+
+
+def checkbox(name, label, value):
+    """Yes or no."""
+    control = widgets.Checkbox(
+        value=bool(value), description=label, indent=False, style=_LABEL, layout=_WIDTH
+    )
+    return Setting(name, bool(value), control)
+
+
+def choice(name, label, options, value, titles=None):
+    """One of several options, shown under their titles; the trait holds the index."""
+    options = tuple(options)
+    if value not in options:
+        raise ValueError(f"{name} is {value!r}; allowed: {', '.join(map(repr, options))}")
+    index = options.index(value)
+    control = widgets.Dropdown(
+        options=list(titles or options), index=index, description=label, style=_LABEL, layout=_WIDTH
+    )
+    return Setting(name, index, control, choices=options)
+
+
+def in_range(name, value, low, high):
+    """Raise ValueError unless low <= value <= high."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise ValueError(f"{name} is {value!r}; this figure allows {low:g} to {high:g}")
+
+
+# How a rule's argument is shown: label, and the range of a slider (log, linear) or of a checkbox.
+_ARGUMENTS = {
+    "lr": ("rate η", "log", None),
+    "beta": ("momentum β", "linear", (0, 0.99)),
+    "beta1": ("average β₁", "linear", (0, 0.99)),
+    "beta2": ("average β₂", "linear", (0, 0.999)),
+    "eps": ("ε", "log", (1e-12, 1)),
+    "weight_decay": ("weight decay λ", "linear", (0, 0.5)),
+    "trust": ("trust coefficient", "log", (1e-4, 10)),
+    "rho": ("average ρ", "linear", (0, 0.99)),
+    "damping": ("damping", "linear", (0, 1)),
+    "centered": ("centered", "checkbox", None),
+    "initial_accumulator": ("first sum", "log", (1e-6, 10)),
+    "momentum_decay": ("momentum decay", "log", (1e-4, 1)),
+    "lr_decay": ("rate decay", "linear", (0, 1)),
+    "clip": ("clip", "log", (1e-3, 100)),
+}
+
+
+def argument(name, key, value, limits=None):
+    """The setting ``name`` for a rule's argument ``key``; its control follows from the argument.
+
+    An argument that is not in the book's list gets a checkbox (bool), a slider from 0 to 1
+    (default inside), or a logarithmic slider around its default.
+    """
+    label, kind, usual = _ARGUMENTS.get(key, (key.replace("_", " "), None, None))
+    if kind == "checkbox" or isinstance(value, bool):
+        return checkbox(name, label, value)
+    if not isinstance(value, (int, float)):
+        raise ValueError(f"{name} is {value!r}; a live figure needs a number")
+    kind = kind or ("log" if value > 1 or 0 < value < 0.1 else "linear")
+    low, high = limits or usual or (0, 1)
+    if kind == "log" and not (limits or usual):
+        decade = 10.0 ** math.floor(math.log10(value)) if value > 0 else 1.0
+        low, high = decade / 100, decade * 100
+    if kind == "log" and low > 0 and value > 0:
+        return log_slider(name, label, value, low, high)
+    step = 0.001 if high < 1 and (high > 0.99 or value != round(value, 2)) else 0.01
+    return slider(name, label, value, low, high, step)
+
+
+class View(anywidget.AnyWidget):
+    """The part of a figure that lives in the browser. One trait per setting; see ``spec``."""
+
+    _esm = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
+    spec = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, module, spec, settings):
+        self.add_traits(**{s.name: _trait(s.value).tag(sync=True) for s in settings})
+        values = {s.name: s.value for s in settings}
+        super().__init__(_esm=module, _css=_read("frame.css"), spec=spec, **values)
+
+    def __repr__(self):
+        return f"View({self.spec['name']!r})"
+
+
+def _trait(value):
+    for kind, trait in (
+        (bool, traitlets.Bool),
+        (int, traitlets.Int),
+        (float, traitlets.Float),
+        (list, traitlets.List),
+    ):
+        if isinstance(value, kind):
+            return trait(value)
+    raise TypeError(f"a setting cannot hold {value!r}")
+
+
+class LiveFigure(widgets.VBox):
+    """A view above its controls. ``view`` holds the traits, ``controls`` the ipywidgets by name."""
+
+    def __init__(self, kind, view, controls):
+        self.kind, self.view, self.controls = kind, view, controls
+        box = widgets.HBox(list(controls.values()), layout={"flex_flow": "row wrap"})
+        box.add_class("live-controls")
+        super().__init__([view, box])
+        self.add_class("live-figure")
+
+    def __repr__(self):
+        return f"live.{self.kind}(name={self.view.spec['name']!r})"
+
+
+def build(kind, name, module, settings, call, alt, data=None):
+    """Put a figure together: traits, controls, and the links between them.
+
+    kind : the Python function ("descent"). name : what a link to the figure calls it.
+    module : the text of its JavaScript module (see compose). settings : list of Setting.
+    call : the fixed arguments of the Python call, as text; the settings are added by "copy call".
+    alt : what the figure shows, in a few words. data : what else the JavaScript needs to know.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][\w-]*", name):
+        raise ValueError(f"name is {name!r}; allowed: a letter, then letters, digits, - or _")
+    spec = {
+        "name": name,
+        "kind": kind,
+        "alt": alt,
+        "call": call,
+        "defaults": {s.name: s.value for s in settings},
+        "choices": {s.name: list(s.choices) for s in settings if s.choices},
+        "limits": {s.name: list(s.limits) for s in settings if s.limits},
+        **(data or {}),
+    }
+    view = View(module, spec, settings)
+    controls = {}
+    for setting in settings:
+        if setting.control is None:
+            continue
+        # A Dropdown's value exists only in Python; its index is what the browser knows.
+        moved = "index" if setting.choices else "value"
+        widgets.jslink((view, setting.name), (setting.control, moved))
+        setting.control.add_class("live-control")
+        setting.control.add_class(f"live-for-{setting.name}")
+        controls[setting.name] = setting.control
+    return LiveFigure(kind, view, controls)
+
+
+def compose(file, **constants):
+    """The figure's module: the frame, the words of the rules, its constants, its own file.
+
+    constants are JavaScript expressions by name. Comment lines and indentation are dropped: every
+    figure of a page carries its module.
+    """
+    lines = [syntax.PRELUDE, _read("frame.js")]
+    lines += [f"const {name} = {text};" for name, text in constants.items()]
+    lines += [_read(file)]
+    text = "\n".join(lines)
+    kept = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in kept if line and not line.startswith("//"))
+
+
+def table(entries):
+    """A JavaScript object literal from names to expressions."""
+    return "{" + ",\n".join(f'"{name}": {text}' for name, text in entries.items()) + "}"
+
+
+def _read(file):
+    return (_HERE / file).read_text(encoding="utf-8")

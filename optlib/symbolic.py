@@ -1,0 +1,162 @@
+"""Derivations by SymPy, all from the rules themselves: nothing here states a formula of its own.
+
+A rule runs on symbols as it runs on numbers; these functions choose the symbols and put what comes
+out into a form to read: coefficients of the moments, bias tables, iteration matrices.
+"""
+
+import functools
+
+import sympy as sp
+
+from . import ops, syntax
+from .rule import by_name
+
+T = sp.Symbol("t", positive=True, integer=True)
+
+
+# SymPy prints these as the book's symbols, in text as well as in LaTeX.
+_SYMBOLS = {
+    "lr": "eta",
+    "beta1": "beta_1",
+    "beta2": "beta_2",
+    "eps": "epsilon",
+    "weight_decay": "lambda",
+    "l2": "lambda",
+    "trust": "tau",
+    "curvature": "lambda",
+}
+
+
+def symbol(name):
+    """The positive symbol of a hyperparameter: eta for lr, beta_1 for beta1, ..."""
+    return sp.Symbol(_SYMBOLS.get(name, name), positive=True)
+
+
+def hyper_symbols(rule, **given):
+    """A symbol for every hyperparameter of a rule; ``given`` ones keep their value."""
+    unknown = set(given) - set(rule.hyper)
+    if unknown:
+        raise TypeError(f"{rule.name} has no hyperparameter {', '.join(sorted(unknown))}")
+    return {name: given.get(name, symbol(name)) for name in rule.hyper}
+
+
+def gradients(steps):
+    """The symbols g_1, ..., g_steps."""
+    return sp.symbols(f"g_1:{steps + 1}", real=True)
+
+
+def lines(rule, **given):
+    """[(name, expression)] for each line of a rule, in SymPy, evaluated by the rule's own source.
+
+    Names on the right stand for what earlier lines assigned: m_t, old ones are m_{t-1}.
+    """
+    rule = by_name(rule)
+    source = syntax.parse(rule)
+    values = {**hyper_symbols(rule, **given), "t": T, "g": sp.Symbol("g_t", real=True)}
+    for name in ("theta", *rule.state):
+        values[name] = sp.Symbol(f"{syntax.latex_name(name)}_{{t-1}}", real=True)
+    words = {word: getattr(ops, word) for word in syntax.ARITY} | {"pi": sp.pi}
+    out = []
+    for name, node in source.lines:
+        code = compile(syntax.ast.Expression(node), f"<{rule.name}>", "eval")
+        out.append((name, sp.sympify(eval(code, words, values))))
+        values[name] = sp.Symbol(f"{syntax.latex_name(name)}_t", real=True)
+    return out
+
+
+def unroll(rule, steps, g=None, theta=None, **given):
+    """Parameters and state after ``steps`` exact steps -> (theta, {state name: expression}).
+
+    g : a sequence of gradients (default the symbols g_1, ...), or a function theta -> gradient.
+    theta : the start (default the symbol theta_0). For many steps prefer recurrences: keep
+    steps <= 30 with symbols.
+    """
+    rule = by_name(rule)
+    hyper = hyper_symbols(rule, **given)
+    theta = sp.Symbol(r"\theta_0", real=True) if theta is None else sp.sympify(theta)
+    g = gradients(steps) if g is None else g
+    state = tuple(sp.sympify(start) for start in rule.state.values())
+    for t in range(1, steps + 1):
+        point = rule.point(theta, state, t, hyper)
+        slope = g(point) if callable(g) else g[t - 1]
+        theta, state = rule.step(theta, slope, state, sp.Integer(t), hyper)
+    return theta, dict(zip(rule.state, state, strict=True))
+
+
+def weights(rule, name, steps, power=1, **given):
+    """The weight of each g_k^power, k = 1..steps, in the state called ``name`` after all steps."""
+    g = gradients(steps)
+    _, state = unroll(rule, steps, g, **given)
+    if name not in state:
+        raise ValueError(f"{rule.name} has no state {name!r}; it has {', '.join(state)}")
+    expanded = sp.expand(state[name])
+    return [sp.factor(expanded.coeff(x, power)) for x in g]
+
+
+def expectation(rule, name, power=1, **given):
+    """E of a state that averages g^power, in units of E[g^power], as a formula in t.
+
+    The rule's own line is read as a linear recurrence s_t = a s_{t-1} + b with E[g^power] = 1, and
+    solved by SymPy's ``rsolve``. Holds when that moment of the gradient is the same at all steps.
+    """
+    rule = by_name(rule)
+    g, old = sp.Symbol("g_t", real=True), sp.Symbol(f"{syntax.latex_name(name)}_{{t-1}}", real=True)
+    line = dict(lines(rule, **given))[name]
+    moment = sp.Symbol("M", positive=True)
+    line = sp.expand(line).subs(g**power, moment).subs(moment, 1)
+    if line.has(g):
+        raise ValueError(f"{name} of {rule.name} is not linear in g^{power}: {line}")
+    a, b = sp.expand(line).coeff(old, 1), sp.expand(line).coeff(old, 0)
+    s, k = sp.Function("s"), sp.Symbol("k", integer=True, nonnegative=True)
+    solved = sp.rsolve(s(k) - a * s(k - 1) - b, s(k), {s(0): rule.state[name]})
+    return sp.factor(sp.simplify(solved.subs(k, T)))
+
+
+@functools.cache
+def _correction(name, state, power):
+    return expectation(by_name(name), state, power)
+
+
+def bias_table(rule, steps=(1, 2, 3, 10, 100, 1000), first="m", second="v", **given):
+    """Exact bias of a rule's two moments: rows (t, E[m]/E[g], E[v]/E[g^2], uncorrected/corrected).
+
+    The last column is E[m]/sqrt(E[v]) in those units: how many times larger the step is without the
+    corrections, for eps = 0 and any gradients. The final row is the limit t -> oo. Pass the betas
+    as Rationals, and the table is exact.
+    """
+    rule = by_name(rule)
+    m, v = _correction(rule.name, first, 1), _correction(rule.name, second, 2)
+    values = {symbol(k): sp.nsimplify(x) for k, x in {**rule.hyper, **given}.items()}
+    m, v = m.subs(values), v.subs(values)
+    rows = []
+    for t in steps:
+        at_m, at_v = m.subs(T, t), v.subs(T, t)
+        rows.append((sp.Integer(t), at_m, at_v, at_m / sp.sqrt(at_v)))
+    ends = [sp.limit(x, T, sp.oo) for x in (m, v)]
+    rows.append((sp.oo, *ends, ends[0] / sp.sqrt(ends[1])))
+    return rows
+
+
+def iteration_matrix(rule, curvature=None, **given):
+    """The matrix of one step on f = curvature * theta^2 / 2, acting on (theta, state).
+
+    Only for rules that are linear on a quadratic and do not depend on t (gradient descent, the
+    momentum family); ValueError otherwise.
+    """
+    rule = by_name(rule)
+    curvature = symbol("curvature") if curvature is None else curvature
+    hyper = hyper_symbols(rule, **given)
+    names = ("theta", *rule.state)
+    old = sp.symbols([f"{n}_old" for n in names], real=True)
+    slope = curvature * rule.point(old[0], tuple(old[1:]), T, hyper)
+    theta, state = rule.step(old[0], slope, tuple(old[1:]), T, hyper)
+    new = sp.Matrix([theta, *state])
+    matrix = new.jacobian(sp.Matrix(old)).applyfunc(sp.expand)
+    if matrix.free_symbols & {*old, T}:
+        raise ValueError(f"{rule.name} is not a fixed linear map on a quadratic")
+    return matrix
+
+
+def eigenvalues(rule, curvature=None, **given):
+    """Eigenvalues of :func:`iteration_matrix`, one for each, simplified."""
+    return [sp.simplify(e) for e in iteration_matrix(rule, curvature, **given).eigenvals()]
