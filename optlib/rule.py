@@ -118,7 +118,7 @@ class Rule:
         for p in (*positional[2:], *(k for k in keyword if k.name != "t")):
             if p.default is p.empty:
                 raise TypeError(
-                    f"{self.name}: every state and hyperparameter needs a default, {p.name} has none"
+                    f"{self.name}: {p.name} needs a default, as every state and hyperparameter"
                 )
         self.state = {p.name: p.default for p in positional[2:]}
         self.hyper = {p.name: p.default for p in keyword if p.name != "t"}
@@ -370,8 +370,8 @@ class Sweep:
         return f"<Sweep: {self.finite.size} runs, {bad} diverged>"
 
 
-# Runs are taken in blocks whose arrays stay in the processor's cache: 2 to 3 times faster.
-_BLOCK = 2048
+# Runs are taken in blocks whose arrays stay in the processor's cache.
+_BLOCK = 8192
 
 
 def sweep(rule, target, start, steps, *, loss=None, goal=None, **hyper):

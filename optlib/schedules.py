@@ -151,7 +151,7 @@ def cosine(t, *, lr, steps, lr_min=0):
 
 @schedule
 def warmup_cosine(t, *, lr, steps, warmup, lr_min=0):
-    """Rise from lr/warmup at t = 1 to lr at t = warmup, then half a cosine to lr_min at t = steps."""
+    """Rise from lr/warmup at t = 1 to lr at t = warmup, then half a cosine to the last step."""
     done = minimum((t - warmup) / (steps - warmup), 1)
     return where(t <= warmup, lr * t / warmup, lr_min + (lr - lr_min) * (1 + cos(pi * done)) / 2)
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from .ops import abs, cos, exp, pi, sqrt, where
+from .ops import cos, exp, pi, sqrt, where
 
 
 class Surface:

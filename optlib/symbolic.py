@@ -102,11 +102,10 @@ def expectation(rule, name, power=1, **given):
     rule = by_name(rule)
     g, old = sp.Symbol("g_t", real=True), sp.Symbol(f"{syntax.latex_name(name)}_{{t-1}}", real=True)
     line = dict(lines(rule, **given))[name]
-    moment = sp.Symbol("M", positive=True)
-    line = sp.expand(line).subs(g**power, moment).subs(moment, 1)
-    if line.has(g):
+    terms = sp.Poly(line, old, g).as_dict() if line.is_polynomial(old, g) else {(1, 1): 1}
+    if set(terms) - {(1, 0), (0, power), (0, 0)}:
         raise ValueError(f"{name} of {rule.name} is not linear in g^{power}: {line}")
-    a, b = sp.expand(line).coeff(old, 1), sp.expand(line).coeff(old, 0)
+    a, b = terms.get((1, 0), 0), terms.get((0, power), 0) + terms.get((0, 0), 0)
     s, k = sp.Function("s"), sp.Symbol("k", integer=True, nonnegative=True)
     solved = sp.rsolve(s(k) - a * s(k - 1) - b, s(k), {s(0): rule.state[name]})
     return sp.factor(sp.simplify(solved.subs(k, T)))

@@ -1,0 +1,79 @@
+"""Derivations: closed forms of the papers come out of the rules themselves."""
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from optlib import rules, symbolic
+from optlib.rules import adam, gradient_descent, momentum
+
+eta, lam, beta = (symbolic.symbol(s) for s in ("lr", "curvature", "beta"))
+b1, b2 = symbolic.symbol("beta1"), symbolic.symbol("beta2")
+t = symbolic.T
+
+
+def test_gradient_descent_contracts_by_one_minus_eta_lambda():
+    theta, _ = symbolic.unroll(gradient_descent, 5, g=lambda x: lam * x)
+    assert sp.expand(theta - (1 - eta * lam) ** 5 * sp.Symbol(r"\theta_0", real=True)) == 0
+
+
+def test_momentum_eigenvalues_have_modulus_root_beta_where_complex():
+    matrix = symbolic.iteration_matrix(momentum)
+    assert sp.expand(matrix.det() - beta) == 0
+    assert sp.expand(matrix.trace() - (1 + beta - eta * lam)) == 0
+
+
+def test_both_momentum_forms_have_the_same_eigenvalues():
+    z = sp.Symbol("z")
+    a, b = (symbolic.iteration_matrix(rules.get(n)) for n in ("momentum", "polyak_momentum"))
+    assert sp.expand(a.charpoly(z).as_expr() - b.charpoly(z).as_expr()) == 0
+
+
+def test_adam_is_not_a_fixed_linear_map():
+    with pytest.raises(ValueError, match="not a fixed linear map"):
+        symbolic.iteration_matrix(adam)
+
+
+def test_moments_of_adam():
+    assert sp.simplify(symbolic.expectation(adam, "m") - (1 - b1**t)) == 0
+    assert sp.simplify(symbolic.expectation(adam, "v", power=2) - (1 - b2**t)) == 0
+    with pytest.raises(ValueError, match="not linear"):
+        symbolic.expectation(adam, "v", power=1)
+
+
+def test_weights_of_the_moving_average_fade_geometrically():
+    found = symbolic.weights(adam, "v", 4, power=2)
+    assert [sp.simplify(w - (1 - b2) * b2 ** (3 - k)) for k, w in enumerate(found)] == [0] * 4
+
+
+def test_bias_table_is_exact():
+    rows = {row[0]: row[1:] for row in symbolic.bias_table(adam, (1, 2, 12, 100, 1000))}
+    assert rows[1] == (sp.Rational(1, 10), sp.Rational(1, 1000), sp.sqrt(10))
+    assert rows[2][0] == sp.Rational(19, 100)
+    assert float(rows[12][2]) == pytest.approx(6.5685203, abs=1e-7)
+    assert rows[100][1] == 1 - sp.Rational(999, 1000) ** 100
+    assert rows[sp.oo] == (1, 1, 1)
+
+
+def test_bias_table_agrees_with_a_run_of_the_rule():
+    theta, m, v = 0.0, 0.0, 0.0
+    for step in range(1, 13):
+        theta, m, v = adam(theta, 1.0, m, v, t=step)
+    row = symbolic.bias_table(adam, (12,))[0]
+    np.testing.assert_allclose([m, v], [float(row[1]), float(row[2])], rtol=1e-12)
+
+
+def test_lines_say_what_the_rule_says():
+    lines = dict(symbolic.lines(momentum))
+    g, u = sp.Symbol("g_t", real=True), sp.Symbol("u_{t-1}", real=True)
+    assert lines["u"] == beta * u + g
+    assert lines["theta"] == sp.Symbol(r"\theta_{t-1}", real=True) - eta * sp.Symbol(
+        "u_t", real=True
+    )
+
+
+def test_unknown_names_are_named():
+    with pytest.raises(TypeError, match="no hyperparameter lr2"):
+        symbolic.lines(adam, lr2=1)
+    with pytest.raises(ValueError, match="no state 'q'"):
+        symbolic.weights(adam, "q", 2)
