@@ -64,12 +64,12 @@ def lines(rule, **given):
     return out
 
 
-def unroll(rule, steps, g=None, theta=None, **given):
+def unroll(rule, steps, g=None, theta=None, l2=0, **given):
     """Parameters and state after ``steps`` exact steps -> (theta, {state name: expression}).
 
     g : a sequence of gradients (default the symbols g_1, ...), or a function theta -> gradient.
-    theta : the start (default the symbol theta_0). For many steps prefer recurrences: keep
-    steps <= 30 with symbols.
+    theta : the start (default the symbol theta_0). l2 : adds l2 * theta to every gradient. For many
+    steps prefer recurrences: keep steps <= 30 with symbols.
     """
     rule = by_name(rule)
     hyper = hyper_symbols(rule, **given)
@@ -78,7 +78,7 @@ def unroll(rule, steps, g=None, theta=None, **given):
     state = tuple(sp.sympify(start) for start in rule.state.values())
     for t in range(1, steps + 1):
         point = rule.point(theta, state, t, hyper)
-        slope = g(point) if callable(g) else g[t - 1]
+        slope = (g(point) if callable(g) else g[t - 1]) + l2 * theta
         theta, state = rule.step(theta, slope, state, sp.Integer(t), hyper)
     return theta, dict(zip(rule.state, state, strict=True))
 
@@ -159,3 +159,80 @@ def iteration_matrix(rule, curvature=None, **given):
 def eigenvalues(rule, curvature=None, **given):
     """Eigenvalues of :func:`iteration_matrix`, one for each, simplified."""
     return [sp.simplify(e) for e in iteration_matrix(rule, curvature, **given).eigenvals()]
+
+
+def spectral_radius(rule, curvature=None, **given):
+    """The largest modulus of :func:`eigenvalues`: the factor left of an error after one step.
+
+    With numbers for all of curvature and hyperparameters a float, else a SymPy expression.
+    """
+    radius = sp.Max(*[sp.Abs(e) for e in eigenvalues(rule, curvature, **given)])
+    return float(radius) if radius.is_number else radius
+
+
+def stability_limit(rule, **given):
+    """The largest curvature * lr at which a linear rule does not diverge, as an expression.
+
+    A 1x1 map is stable while |a| < 1, a 2x2 map while |det| < 1 and |trace| < 1 + det (Jury's
+    conditions); as lr grows from 0 the one that fails first is 1 + trace + det = 0.
+    """
+    matrix = iteration_matrix(rule, **given)
+    x = sp.Symbol("x", positive=True)
+    edge = (matrix + sp.eye(matrix.rows)).det()  # zero where an eigenvalue is -1
+    in_x = sp.expand(edge).subs(symbol("lr"), x / symbol("curvature"))
+    solutions = sp.solve(sp.simplify(in_x), x)
+    if len(solutions) != 1:
+        raise ValueError(f"{by_name(rule).name}: no single stability limit, got {solutions}")
+    return sp.factor(solutions[0])
+
+
+def optimum(rule):
+    """The best hyperparameters on curvatures from mu to L -> (dict of them, rate).
+
+    The error of the two extreme curvatures shrinks equally fast: for gradient descent by opposite
+    signs, for momentum by double eigenvalues of opposite signs (Polyak 1964).
+    """
+    rule = by_name(rule)
+    a, b, s = sp.symbols("a b s", positive=True)  # mu = a^2, L = b^2, beta = s^2
+    mu, top = symbol("mu"), symbol("L")
+    lr = symbol("lr")
+    back = {a: sp.sqrt(mu), b: sp.sqrt(top)}
+    if set(rule.hyper) == {"lr"}:
+        low, high = (iteration_matrix(rule, c)[0] for c in (mu, top))
+        best = sp.solve(low + high, lr)[0]
+        return {"lr": best}, sp.factor(low.subs(lr, best))
+    if set(rule.hyper) == {"lr", "beta"}:
+        z = sp.Symbol("z")
+        low, high = (
+            iteration_matrix(rule, c, beta=s**2).charpoly(z).as_expr() for c in (a**2, b**2)
+        )
+        # charpoly(s) = 0 and charpoly(-s) = 0: with det = s^2 the roots are then double.
+        found = sp.solve([low.subs(z, s), high.subs(z, -s)], [lr, s], dict=True)
+        best = [f for f in found if s in f and f[s].subs({a: 1, b: 2}) < 1]
+        if len(best) == 1:
+            rate, eta = best[0][s], best[0][lr]
+            values = {"lr": eta, "beta": rate**2}
+            return {k: sp.simplify(v.subs(back)) for k, v in values.items()}, rate.subs(back)
+    raise ValueError(f"no closed optimum is known here for {rule.name}")
+
+
+def first_step(rule, **given):
+    """theta_1 - theta_0 as an expression in g_1; pass eps=0 for the scale-free rules."""
+    start = sp.Symbol(r"\theta_0", real=True)
+    theta, _ = unroll(rule, 1, theta=start, **given)
+    return sp.simplify(theta - start)
+
+
+def difference(first, second, steps=1, g=None, **given):
+    """theta after ``steps`` of one rule minus theta after ``steps`` of another, simplified.
+
+    first, second : a rule, or (rule, {hyperparameter: value, l2: value}). Zero means that the two
+    are the same method: the identities of the book, such as L2 against decoupled decay.
+    """
+    ends = []
+    for entry in (first, second):
+        rule, own = entry if isinstance(entry, tuple) else (entry, {})
+        rule = by_name(rule)
+        shared = {k: v for k, v in given.items() if k in rule.hyper}
+        ends.append(unroll(rule, steps, g=g, **{**shared, **own})[0])
+    return sp.simplify(sp.expand(ends[0] - ends[1]))

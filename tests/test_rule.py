@@ -194,6 +194,7 @@ def test_gradients_and_parameters_stay_as_they_are():
     grads = grads_of(params, rng)
     before = copy.deepcopy((params, grads))
     Optimizer(adam, params, l2=0.1, clip_norm=0.1).step(params, grads)
+    Optimizer(adam, params, l2=0.1).step(params, grads)
     for mine, kept in zip((params, grads), before, strict=True):
         for k in mine:
             np.testing.assert_array_equal(mine[k], kept[k])

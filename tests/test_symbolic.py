@@ -77,3 +77,43 @@ def test_unknown_names_are_named():
         symbolic.lines(adam, lr2=1)
     with pytest.raises(ValueError, match="no state 'q'"):
         symbolic.weights(adam, "q", 2)
+
+
+def test_stability_limits():
+    assert symbolic.stability_limit(gradient_descent) == 2
+    assert sp.simplify(symbolic.stability_limit(momentum) - (2 + 2 * beta)) == 0
+
+
+def test_a_spectral_radius_is_what_a_long_run_shows():
+    radius = symbolic.spectral_radius(momentum, 1, lr=1, beta=sp.Rational(81, 100))
+    assert radius == pytest.approx(0.9)
+
+
+def test_optimal_rates_are_those_of_cauchy_and_polyak():
+    mu, top = symbolic.symbol("mu"), symbolic.symbol("L")
+    best, rate = symbolic.optimum(gradient_descent)
+    assert sp.simplify(best["lr"] - 2 / (mu + top)) == 0
+    assert sp.simplify(rate - (top - mu) / (top + mu)) == 0
+    best, rate = symbolic.optimum(momentum)
+    roots = sp.sqrt(top) + sp.sqrt(mu)
+    assert sp.simplify(best["lr"] - (2 / roots) ** 2) == 0
+    assert sp.simplify(rate - (sp.sqrt(top) - sp.sqrt(mu)) / roots) == 0
+    assert sp.simplify(best["beta"] - rate**2) == 0
+    numbers = {mu: 1, top: 100}
+    for curvature in (1, 100):
+        found = symbolic.spectral_radius(
+            momentum, curvature, **{k: v.subs(numbers) for k, v in best.items()}
+        )
+        assert found == pytest.approx(9 / 11)
+
+
+def test_first_steps():
+    g1 = sp.Symbol("g_1", real=True)
+    assert sp.simplify(symbolic.first_step(adam, eps=0) + eta * sp.sign(g1)).subs(g1, -3) == 0
+    assert symbolic.first_step(momentum) == -eta * g1
+
+
+def test_identities_and_differences():
+    assert symbolic.difference(momentum, "polyak_momentum", 4) == 0
+    decay = symbolic.symbol("weight_decay")
+    assert symbolic.difference(gradient_descent, (gradient_descent, {"l2": decay}), 1) != 0

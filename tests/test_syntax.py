@@ -245,9 +245,18 @@ def _evaluate(latex, values):
     return eval(text, {"__builtins__": {}})
 
 
-@pytest.mark.parametrize("name", ["gradient_descent", "momentum", "polyak_momentum", "adam"])
-def test_the_displayed_formula_computes_what_the_rule_computes(name):
-    r = rules.get(name)
+@rule
+def brackets(theta, g, m=0, *, t, lr=0.1, beta=0.5):
+    m = g - (m - (theta - beta)) - -lr
+    theta = (theta - lr) * (g - m) ** 2 / (lr - (beta - m)) - lr * -g
+    return theta, m
+
+
+PLAIN = [rules.gradient_descent, rules.momentum, rules.polyak_momentum, rules.adam, brackets]
+
+
+@pytest.mark.parametrize("r", PLAIN, ids=lambda r: r.name)
+def test_the_displayed_formula_computes_what_the_rule_computes(r):
     hyper = {"lr": 0.3, "beta": 0.7, "beta1": 0.6, "beta2": 0.8, "eps": 0.05}
     hyper = {k: hyper[k] for k in r.hyper}
     theta, g, t = 1.5, 0.4, 3
