@@ -19,13 +19,15 @@ ELEMENTWISE = {
     "abs": 1,
     "sign": 1,
     "exp": 1,
+    "log": 1,
     "cos": 1,
     "floor": 1,
     "maximum": 2,
     "minimum": 2,
 }
 TO_SCALAR = {"norm": 1}
-OTHER = {"ratio": 2, "where": 3, "passed": 2, "orthogonalize": 1}
+OTHER = {"ratio": 2, "where": 3, "passed": 2, "orthogonalize": 1, "rows": 1, "columns": 1}
+MATRIX_WORDS = ("orthogonalize", "rows", "columns")
 ARITY = {**ELEMENTWISE, **TO_SCALAR, **OTHER}
 OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 COMPARISONS = {
@@ -40,6 +42,25 @@ COMPARISONS = {
 
 class UnknownSyntax(SyntaxError):
     """Something in a rule or schedule that is not in the vocabulary."""
+
+
+def code(thing):
+    """The source of a rule or schedule without its docstring, to be shown in a page.
+
+    >>> from optlib.rules import gradient_descent
+    >>> print(code(gradient_descent))
+    @rule
+    def gradient_descent(theta, g, *, t, lr=1e-2):
+        theta = theta - lr * g
+        return theta
+    """
+    thing = getattr(thing, "schedule", thing)
+    text = _source_lines(thing.fn)
+    lines = text.splitlines()
+    first = ast.parse(text).body[0].body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        del lines[first.lineno - 1 : first.end_lineno]
+    return "\n".join(lines).rstrip()
 
 
 @dataclass(frozen=True)
@@ -197,6 +218,13 @@ LATEX_NAMES = {
     "kappa": r"\kappa",
     "sigma": r"\sigma",
     "alpha": r"\alpha",
+    "delta": r"\Delta",
+    "mu_next": r"\mu'",
+    "rho_inf": r"\rho_\infty",
+    "initial_accumulator": "s_0",
+    "lr_decay": r"\delta",
+    "momentum_decay": r"\psi",
+    "clip": "c",
 }
 
 
@@ -296,6 +324,7 @@ class _Latex:
             "abs": r"\left|{0}\right|",
             "sign": r"\operatorname{{sign}}\left({0}\right)",
             "exp": r"\exp\left({0}\right)",
+            "log": r"\ln\left({0}\right)",
             "cos": r"\cos\left({0}\right)",
             "floor": r"\left\lfloor {0} \right\rfloor",
             "maximum": r"\max\left({0},\, {1}\right)",
@@ -304,6 +333,8 @@ class _Latex:
             "ratio": r"\frac{{{0}}}{{{1}}}",
             "passed": r"\#\left\{{k : {1}_k < {0}\right\}}",
             "orthogonalize": r"\operatorname{{orth}}\left({0}\right)",
+            "rows": r"\operatorname{{rows}}\left({0}\right)",
+            "columns": r"\operatorname{{columns}}\left({0}\right)",
         }
         if word in forms:
             return forms[word].format(*inner)
@@ -353,6 +384,7 @@ JS_WORDS = {
     "abs": "Math.abs",
     "sign": "Math.sign",
     "exp": "Math.exp",
+    "log": "Math.log",
     "cos": "Math.cos",
     "floor": "Math.floor",
     "maximum": "Math.max",
@@ -411,8 +443,8 @@ class _JavaScript:
             op = COMPARISONS[type(test.ops[0])].replace("==", "===").replace("!=", "!==")
             left, right = self(test.left, i), self(test.comparators[0], i)
             return f"({left} {op} {right} ? {self(a, i)} : {self(b, i)})"
-        if word == "orthogonalize":
-            raise UnknownSyntax(f"{self.name}: orthogonalize has no JavaScript")
+        if word in MATRIX_WORDS:
+            raise UnknownSyntax(f"{self.name}: {word} has no JavaScript")
         inner = ", ".join(self(a, i) for a in args)
         return f"{JS_WORDS.get(word, word)}({inner})"
 

@@ -1,0 +1,843 @@
+"""The exercises: notebooks as solution and as stub, the judge, and every known mistake."""
+
+import ast
+import json
+import linecache
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from optlib_checks import EXERCISES, ch01, ch07, check, recorded_path
+from optlib_checks.answers import caller, clean
+from optlib_checks.judge import Refused, judge
+from optlib_checks.regions import STUB, solved_version, student_version
+
+ROOT = Path(__file__).parents[1] / "exercises"
+FOLDERS = {"01_gradient_descent": ch01, "07_adam": ch07}
+
+# ---------------------------------------------------------------- the notebooks
+
+
+def cells(folder):
+    return json.loads((ROOT / folder / f"{folder}.ipynb").read_text())["cells"]
+
+
+def source(cell):
+    return "".join(cell["source"])
+
+
+def graded(cell):
+    return cell["metadata"].get("nbgrader", {}).get("grade", False)
+
+
+def run(folder, edit=lambda text: text):
+    """Run a notebook's code in this process: its names, and what each check cell showed."""
+    names, shown = {"__name__": "__main__"}, {}
+    for cell in cells(folder):
+        if cell["cell_type"] != "code":
+            continue
+        tree = ast.parse(edit(source(cell)))
+        last = ast.Expression(tree.body.pop().value) if graded(cell) else None
+        exec(compile(tree, "<cell>", "exec"), names)
+        if last:
+            result = eval(compile(last, "<cell>", "eval"), names)
+            shown[result.name] = result
+    return names, shown
+
+
+def solution(name):
+    """The names that the notebook's solution cell of one exercise defines."""
+    folder = next(f for f, chapter in FOLDERS.items() if EXERCISES[name] in chapter.EXERCISES)
+    slug = name.replace("_", "-")
+    return next(
+        source(cell)
+        for cell in cells(folder)
+        if cell["metadata"].get("nbgrader", {}).get("grade_id") == slug
+    )
+
+
+def answer(name, old="", new=""):
+    """The notebook's own solution, after one textual slip."""
+    text = solution(name)
+    assert old in text
+    names = {"np": np, "__name__": "__main__"}
+    exec(text.replace(old, new), names)
+    return names[name]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_solutions_pass_and_show_what_the_notebook_keeps(folder):
+    _, shown = run(folder)
+    assert list(shown) == [exercise.name for exercise in FOLDERS[folder].EXERCISES]
+    assert all(result.passed and result.score == 1 for result in shown.values())
+    kept = [
+        "".join(cell["outputs"][0]["data"]["text/plain"]) for cell in cells(folder) if graded(cell)
+    ]
+    assert kept == [repr(result) for result in shown.values()]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_stubs_run_and_fail(folder):
+    names, shown = run(folder, student_version)
+    assert list(shown) == [exercise.name for exercise in FOLDERS[folder].EXERCISES]
+    for name, result in shown.items():
+        assert not result.passed and result.score == 0, name
+        expected = "as it was given" if name == "train" else "in the cell above"
+        assert expected in result.line, result
+        assert name in names
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_student_version_holds_no_solution(folder):
+    for cell in cells(folder):
+        if cell["cell_type"] != "code":
+            continue
+        whole = source(cell)
+        stub = student_version(whole)
+        assert "SOLUTION" not in stub and "HIDDEN" not in stub and "assert" not in stub
+        if "### BEGIN SOLUTION" in whole:
+            hidden = whole.split("### BEGIN SOLUTION\n")[1].split("### END SOLUTION")[0]
+            own = [x for x in hidden.splitlines() if x.strip() and x not in stub.splitlines()]
+            assert own and STUB in stub
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_solved_version_runs_without_marks(folder):
+    _, shown = run(folder, lambda text: solved_version(text))
+    assert all(result.passed for result in shown.values())
+    assert all("###" not in solved_version(source(cell)) for cell in cells(folder))
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("### BEGIN SOLUTION\nx = 1", "without its end"),
+        ("### END SOLUTION", "without its beginning"),
+        ("### BEGIN SOLUTION\n### BEGIN HIDDEN TESTS", "inside another"),
+        ("### BEGIN SOLUTION\n### END HIDDEN TESTS", "without its beginning"),
+    ],
+)
+def test_broken_regions_are_named(text, message):
+    with pytest.raises(ValueError, match=message):
+        student_version(text)
+
+
+def test_practice_notebooks_hold_no_solution_and_are_never_overwritten(tmp_path):
+    script = [sys.executable, str(ROOT.parent / "tools/practice.py"), str(tmp_path)]
+    subprocess.run(script, check=True, capture_output=True)
+    for folder in FOLDERS:
+        path = tmp_path / f"{folder}.ipynb"
+        assert "SOLUTION" not in path.read_text() and STUB in path.read_text()
+        path.write_text("mine")
+    done = subprocess.run(script, check=True, capture_output=True)
+    assert done.stdout == b""
+    assert all((tmp_path / f"{folder}.ipynb").read_text() == "mine" for folder in FOLDERS)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_nbgrader_metadata(folder):
+    found = [c for c in cells(folder) if "nbgrader" in c["metadata"]]
+    keys = {"schema_version", "grade_id", "grade", "solution", "locked", "task"}
+    ids = [cell["metadata"]["nbgrader"]["grade_id"] for cell in found]
+    assert len(set(ids)) == len(ids)
+    for answered, checked in zip(found[::2], found[1::2], strict=True):
+        a, c = answered["metadata"]["nbgrader"], checked["metadata"]["nbgrader"]
+        assert set(a) == keys and set(c) == keys | {"points"}
+        assert a["schema_version"] == c["schema_version"] == 3
+        assert (a["solution"], a["grade"], a["locked"]) == (True, False, False)
+        assert (c["solution"], c["grade"], c["locked"]) == (False, True, True)
+        assert c["points"] > 0 and c["grade_id"] == a["grade_id"] + "-check"
+        assert "nbval-check-output" in checked["metadata"]["tags"]
+        hidden, shown = source(checked).split("### END HIDDEN TESTS\n")
+        assert hidden == f"### BEGIN HIDDEN TESTS\nassert {shown}\n"
+    names = [exercise.name.replace("_", "-") for exercise in FOLDERS[folder].EXERCISES]
+    assert ids[::2] == names
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_each_statement_has_a_hint_and_says_what_is_checked(folder):
+    statements = [source(c) for c in cells(folder) if c["cell_type"] == "markdown"][1:]
+    assert len(statements) == len(FOLDERS[folder].EXERCISES)
+    for number, text in enumerate(statements, 1):
+        assert text.startswith(f"## {int(folder[:2])}.{number} ")
+        assert "*The check* " in text and "<summary>Hint</summary>" in text
+
+
+# ------------------------------------------------------------ the known mistakes
+
+
+def as_answer(exercise, change):
+    """What a learner with this mistake would hand in."""
+    if exercise.reads == "numbers":
+        values = tuple(float(value) for value in exercise.reference(**change))
+        return values if len(values) > 1 else values[0]
+    if exercise.reads == "choice":
+        return {o for o, chosen in zip(exercise.options, exercise.reference(**change)[0]) if chosen}
+
+    def function(*arguments):
+        values = exercise.reference(*arguments, **change)
+        return values if len(values) > 1 else values[0]
+
+    return function
+
+
+COMPARED = [e for e in EXERCISES.values() if e.verdict is None]
+MISTAKES = [
+    pytest.param(e, m, id=f"{e.name}-{'-'.join(m.change)}-{k}")
+    for e in COMPARED
+    for k, m in enumerate(e.mistakes)
+]
+
+
+@pytest.mark.parametrize("exercise, mistake", MISTAKES)
+def test_every_mistake_gets_its_own_hint(exercise, mistake):
+    for seed in range(6):
+        result = check(exercise.name, as_answer(exercise, mistake.change), seed=seed)
+        assert result.line == f"not yet: {mistake.hint}"
+        assert not result
+
+
+@pytest.mark.parametrize("exercise", COMPARED, ids=lambda e: e.name)
+def test_hints_are_many_and_distinct(exercise):
+    hints = [mistake.hint for mistake in exercise.mistakes]
+    assert len(hints) >= 3 and len(set(hints)) == len(hints)
+    assert all(hint.endswith((".", "?", ")")) and "\n" not in hint for hint in hints)
+    assert all(len(hint) < 200 for hint in hints)
+
+
+# Slips made in the text of the notebook's own solution: no use is made of the reference's
+# variants, and the hint is recognised by a few words.
+SLIPS = [
+    ("step_sizes", "2 / 4 ", "1 / 4 ", "1/L is where the steep"),
+    ("step_sizes", "(0.2 + 4)", "(0.1 + 2)", "the curvatures are twice that"),
+    ("steps_to_millionth", "rho**2", "rho", "by ρ² a step"),
+    ("steps_to_millionth", "np.log(1e-6)", "np.log10(1e-6)", "two kinds of logarithm"),
+    ("steps_to_millionth", "(100 - 1) / (100 + 1)", "1 - 1 / 100", "belongs to η = 1/L"),
+    ("gradient_descent", "np.array(path, dtype=float)", "path[-1]", "last point only"),
+    ("gradient_descent", "[x0]", "[x0 - lr * grad(x0)]", "x0 is missing"),
+    ("gradient_descent", "np.array(path, dtype=float)", "np.array(path[1:])", "x0 is missing"),
+    ("gradient_descent", "range(steps)", "range(steps - 1)", "the last step is missing"),
+    ("gradient_descent", "grad(path[-1])", "grad(x0)", "at x0 every time"),
+    ("gradient_descent", "] - lr", "] + lr", "uphill"),
+    ("converging", '"a", "d", "e"', '"a", "b", "d", "e"', "hopping across 0"),
+    ("converging", '"a", "d", "e"', '"a", "b", "c", "d"', "Two more slips"),
+    ("converging", '"a", "d", "e"', '"a", "e"', "Slow is not stuck"),
+    ("numerical_gradient", "(f(x + e) - f(x - e)) / (2 * h)", "(f(x + e) - f(x)) / h", "forward"),
+    ("numerical_gradient", "/ (2 * h)", "/ h", "twice too large"),
+    ("numerical_gradient", "/ (2 * h)", "/ 2 * h", "gradient differs"),
+    ("numerical_gradient", "e[i] = h", "e[:] = h", "all coordinates at once"),
+    ("train", "    w = w - lr", "    gradient *= 2\n        w = w - lr", "twice too long"),
+    ("train", " / len(y)", "", "the number of rows"),
+    ("train", "np.exp(-X", "np.exp(X", "upside down"),
+    ("train", "return w, losses", "return losses, w", "should have"),
+    ("bias_after_100", "0.999**100", "0.999**1000", "reached after 1000 steps"),
+    ("bias_after_100", "2**2", "2", "v averages the squares"),
+    ("adam", "m_hat / (np.sqrt(v_hat)", "m / (np.sqrt(v)", "bias correction is missing"),
+    ("adam", "np.sqrt(v_hat) + eps", "np.sqrt(v_hat + eps)", "inside the root"),
+    ("adam", "np.sqrt(v_hat)", "np.sqrt(v)", "divide v by"),
+    ("adam", "* m_hat", "* m", "divide m by"),
+    ("adam", "**t)", "**(t + 1))", "t + 1"),
+    ("adam", "**t)", "**(t - 1))", "t − 1"),
+    ("adam", "g**2", "abs(g)", "averages |g|"),
+    ("adam", "(1 - beta1) * g", "g", "with weight 1"),
+    ("adam", ", m, v\n", ", m_hat, v_hat\n", "return m and v as they are"),
+    ("adam", "theta - lr", "theta + lr", "uphill"),
+    ("adam", "beta2**t", "beta1**t", "theta differs from the reference, m and v are right"),
+    ("step_ratios", "(1 - beta1**t) / np.sqrt(1 - beta2**t)",
+     "np.sqrt(1 - beta2**t) / (1 - beta1**t)", "upside down"),
+    ("step_ratios", "np.sqrt(1 - beta2**t)", "(1 - beta2**t)", "root is missing"),
+    ("step_ratios", "ratio(12, 0", "ratio(1, 0", "exponents are 12"),
+    ("make_adam_jump", "silence, growing]", "silence, [1.0]]", "the paper's case"),
+    ("make_adam_jump", "1.11", "2.0", "slower growth"),
+    ("make_adam_jump", "2940", "0", "Let silence come first"),
+    ("test_adam", "0.3, 0.5, 0.75, 1.0)", "0.2, 0.5, 0.75, 0.0)", "the place of ε"),
+    ("which_optimizer", "np.sqrt(v + 0.01)", "(np.sqrt(v) + 0.01)", "ε sits elsewhere"),
+    ("which_optimizer", "m + lr", "m + 0.1 * lr", "too short by one and the same factor"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, old, new, words", SLIPS)
+def test_slips_in_the_solution_text(name, old, new, words):
+    result = check(name, answer(name, old, new))
+    assert not result and words in result.line, result
+
+
+def test_two_slips_at_once_name_one_and_announce_the_other():
+    def adam(theta, g, m, v, t, lr, beta1, beta2, eps):
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * abs(g)
+        return theta - lr * m / np.sqrt(v + eps), m, v
+
+    change = {"m_corrected": False, "v_corrected": False, "square": False, "place": "inside"}
+    line = check("adam", as_answer(ch07.adam, change)).line
+    assert line == check(adam).line and "differ" in line  # three slips: no guess
+    line = check("adam", as_answer(ch07.adam, {"sign": 1.0, "square": False})).line
+    assert "averages |g|" in line and "A second slip hides behind it." in line
+
+
+def test_a_component_with_a_known_slip_is_explained_beside_an_unknown_one():
+    assert "1/L is where" in check("step_sizes", (0.25, 0.3)).line
+    assert "best is wrong; limit is right" in check("step_sizes", (0.5, 0.3)).line
+    assert check("step_sizes", (1 / 2, 1 / 2)).line.endswith("The best step is shorter.")
+
+
+# --------------------------------------------------- right answers written another way
+
+
+def adam_looped(grad_first, g, m, v, step, rate, b1, b2, small):
+    """Other names, a loop over the elements, lists inside a list."""
+    flat = [np.ravel(x).tolist() for x in (grad_first, g, m, v)]
+    out = []
+    for a, b, c, d in zip(*flat):
+        c, d = c + (1 - b1) * (b - c), d + (1 - b2) * (b * b - d)
+        out.append([a - rate * (c / (1 - b1**step)) / ((d / (1 - b2**step)) ** 0.5 + small), c, d])
+    return [np.reshape(column, np.shape(g)).tolist() for column in zip(*out)]
+
+
+class Adam:
+    def __call__(self, *arguments):
+        return ch07._right_folded(*arguments)
+
+
+def descent_preallocated(grad, x0, lr, steps):
+    path = np.empty((steps + 1,) + np.shape(x0))
+    path[0] = x0
+    for k in range(steps):
+        path[k + 1] = path[k] - lr * grad(path[k])
+    return path
+
+
+def descent_lists(grad, x0, lr, steps):
+    x = x0.astype(float)
+    path = [x.tolist()]
+    for _ in range(steps):
+        x -= lr * grad(x)
+        path.append(x.tolist())
+    return tuple(path)
+
+
+def differences_vectorised(f, x, h):
+    steps = h * np.eye(len(x))
+    return [(f(x + e) - f(x - e)) * 0.5 / h for e in steps]
+
+
+def train_stable(X, y, lr, steps):
+    w, losses = np.zeros(X.shape[1]), []
+    for _ in range(steps):
+        z = X @ w
+        losses += [float(np.mean(np.logaddexp(0, z) - y * z))]
+        w -= lr * np.einsum("ij,i->j", X, 0.5 * (1 + np.tanh(z / 2)) - y) / y.size
+    return [list(w), losses]
+
+
+def judge_by_returning(adam):
+    theta, m, v = adam(np.array([1.0]), np.array([2.0]), [0.0], [0.0], 1, 0.3, 0.5, 0.75, 1.0)
+    return bool(abs(theta[0] - 0.8) < 1e-9 and abs(m[0] - 1) < 1e-9 and abs(v[0] - 1) < 1e-9)
+
+
+RIGHT = [
+    ("adam", adam_looped),
+    ("adam", Adam()),
+    ("adam", ch07._right_scaled),
+    ("adam", ch07._right_looped),
+    ("gradient_descent", descent_preallocated),
+    ("gradient_descent", descent_lists),
+    ("numerical_gradient", differences_vectorised),
+    ("train", train_stable),
+    ("test_adam", judge_by_returning),
+    ("step_sizes", [0.5, 0.476]),
+    ("step_sizes", np.array([0.5, 0.476])),
+    ("step_sizes", (Fraction(1, 2), Fraction(10, 21))),
+    ("step_sizes", {"limit": 0.5, "best": 0.476}),
+    ("steps_to_millionth", 346),
+    ("steps_to_millionth", 345.4),
+    ("steps_to_millionth", np.array([346.0])),
+    ("steps_to_millionth", np.float32(345)),
+    ("bias_after_100", (0.381, 0.0952)),
+    ("step_ratios", (3.16, 6.57, 0.447)),
+    ("converging", ["a", "d", "e"]),
+    ("converging", "ade"),
+    ("converging", "A, e, d"),
+    ("make_adam_jump", (1.11 ** np.arange(3000)).tolist()),
+    ("make_adam_jump", -1e-300 * 1.11 ** np.arange(3000)),
+]
+
+
+@pytest.mark.parametrize("name, given", RIGHT)
+def test_right_in_another_way(name, given):
+    for seed in range(3):
+        result = check(name, given, seed=seed)
+        assert result and result.score == 1, result
+
+
+# ------------------------------------------------------------- answers of the wrong kind
+
+
+def returning(value):
+    return lambda theta, g, m, v, t, lr, beta1, beta2, eps: value
+
+
+def raising(error):
+    def function(theta, g, m, v, t, lr, beta1, beta2, eps):
+        raise error
+
+    return function
+
+
+def changed(change):
+    def function(theta, g, m, v, t, lr, beta1, beta2, eps):
+        return change(*ch07._adam(theta, g, m, v, t, lr, beta1, beta2, eps))
+
+    return function
+
+
+def in_place(theta, g, m, v, t, lr, beta1, beta2, eps):
+    m *= beta1
+    m += (1 - beta1) * g
+    return ch07._adam(theta, g, (m - (1 - beta1) * g) / beta1, v, t, lr, beta1, beta2, eps)
+
+
+class Awkward:
+    def __array__(self, *args, **kwargs):
+        raise SystemError("<b>no</b>")
+
+
+KINDS = [
+    (returning(None), "None: is there a return"),
+    (returning(...), "Yours returned of type ellipsis"),
+    (returning((..., 1.0, 2.0)), "theta is still three dots"),
+    (returning((None, 1.0, 2.0)), "theta is None"),
+    (returning(1.0), "return 3 values, theta, m, v. Yours returned one number"),
+    (returning((1.0, 2.0)), "Yours returned 2."),
+    (returning(np.zeros((3, 4))), "Yours returned one array"),
+    (returning({"theta": 1}), "Yours returned a dict"),
+    (returning(("<b>x</b>", 1.0, 2.0)), "theta must be numbers; yours is text"),
+    (returning((True, 1.0, 2.0)), "yours is True or False"),
+    (returning((Awkward(), 1.0, 2.0)), "theta cannot be read as an array"),
+    (returning(([[1.0], [1.0, 2.0]], 1.0, 2.0)), "theta cannot be read as an array"),
+    (returning((lambda: 1, 1.0, 2.0)), "yours is a function"),
+    (returning((torch.zeros(3), 1.0, 2.0)), "answers are NumPy only: yours uses torch"),
+    (changed(lambda a, b, c: (a + 0j, b, c)), "theta is complex"),
+    (changed(lambda a, b, c: (np.array(a, dtype=object).reshape(-1), b, c)), "an object array"),
+    (changed(lambda a, b, c: (np.array(a).astype(str), b, c)), "yours holds str"),
+    (changed(lambda a, b, c: (a, b * np.nan, c)), "m holds nan for theta of shape (4,)"),
+    (changed(lambda a, b, c: (a, b, c + np.inf)), "v holds inf"),
+    (changed(lambda a, b, c: (np.reshape(a, (1, *np.shape(a))), b, c)), "shape (1, 4); it should"),
+    (changed(lambda a, b, c: (np.float32(a), b, c)), "right to four digits only"),
+    (changed(lambda a, b, c: (a * (1 + 5e-5), b, c)), "right to four digits only"),
+    (changed(lambda a, b, c: (a * 1.001, b, c)), "theta differs from the reference, m and v are"),
+    (changed(lambda a, b, c: (a * (1 + (a.ndim == 2)), b, c)), "theta differs from the reference"),
+    (changed(lambda a, b, c: (a, b, c * 1.1)), "v differs from the reference, theta and m are"),
+    (in_place, "changes its argument m in place"),
+    (raising(ValueError("=cmd|<script>\x1b[31m\n" + "x" * 500)), "ValueError: cmd| script [31m x"),
+    (raising(SystemExit(3)), "your function raises SystemExit"),
+    (raising(RecursionError("deep")), "your function raises RecursionError: deep in line"),
+    (raising(ImportError("no", name="torch.optim")), "NumPy only: yours uses torch"),
+    (lambda theta, g: theta, "your function must take 9 arguments: (theta, g, m, v, t, lr"),
+    (3.0, "adam must be a function; yours is one number"),
+    (..., "write your answer in the cell above"),
+    (None, "write your answer in the cell above"),
+]
+
+
+@pytest.mark.parametrize("given, words", KINDS)
+def test_each_bad_answer_gets_a_sentence(given, words):
+    result = check("adam", given)
+    assert not result and result.score == 0
+    assert words in result.line, result
+    assert result.line.isprintable() and len(result.line) < 300
+    assert not set("<>&\x1b") & set(result.line)
+
+
+NUMBER_KINDS = [
+    ("step_sizes", "0.5", "give 2 numbers: limit, best. Yours is text"),
+    ("step_sizes", 0.5, "give 2 numbers: limit, best. Yours is one number"),
+    ("step_sizes", (0.5,), "2 numbers: limit, best; yours holds 1"),
+    ("step_sizes", (0.5, ...), "one of the numbers is still missing"),
+    ("step_sizes", (..., ...), "write your answer in the cell above"),
+    ("step_sizes", (np.nan, 0.5), "nan and inf"),
+    ("step_sizes", ([0.5, 0.4], 0.5), "2 numbers: limit, best; yours holds 3"),
+    ("steps_to_millionth", "346", "must be numbers; yours is text"),
+    ("steps_to_millionth", True, "yours is True or False"),
+    ("steps_to_millionth", 346j, "complex"),
+    ("steps_to_millionth", [1, 2], "the answer is one number; yours holds 2"),
+    ("steps_to_millionth", np.log, "yours is a function"),
+    ("steps_to_millionth", 500, "not this number"),
+    ("steps_to_millionth", torch.tensor(346.0), "NumPy only"),
+    ("converging", 3, "answer with a set of letters"),
+    ("converging", {"f"}, "there is no option f; choose among a, b, c, d, e"),
+    ("converging", {1}, "there is no option 1"),
+    ("converging", {"=<x>"}, "there is no option x; choose"),
+    ("make_adam_jump", [], "1 to 3000 gradients; yours are 0"),
+    ("make_adam_jump", np.ones(3001), "yours are 3001"),
+    ("make_adam_jump", np.ones((2, 2)), "one row of numbers"),
+    ("make_adam_jump", [1.0, np.inf], "nan and inf are no gradients"),
+    ("make_adam_jump", np.zeros(5), "Without a gradient there is no step"),
+    ("make_adam_jump", lambda: 1, "must be numbers; yours is a function"),
+]
+
+
+@pytest.mark.parametrize("name, given, words", NUMBER_KINDS)
+def test_each_bad_number_gets_a_sentence(name, given, words):
+    result = check(name, given)
+    assert not result and words in result.line, result
+    assert not set("<>&") & set(result.line)
+
+
+def test_empty_functions_are_unsolved_and_others_are_not():
+    def adam(theta, g, m, v, t, lr, beta1, beta2, eps):
+        """Only a docstring."""
+
+    assert "adam is still empty" in check(adam).line
+
+    def adam(theta, g, m, v, t, lr, beta1, beta2, eps):
+        ...
+        pass
+
+    assert "adam is still empty" in check(adam).line
+
+    def adam(theta, g, m, v, t, lr, beta1, beta2, eps):
+        m = beta1 * m  # begun, but nothing is returned
+
+    assert "Yours returned None" in check(adam).line
+
+
+def test_corner_cases_are_named():
+    def gradient_descent(grad, x0, lr, steps):
+        path = np.empty((steps + 1, *x0.shape), dtype=x0.dtype)
+        path[0] = x0
+        for k in range(steps):
+            path[k + 1] = path[k] - lr * grad(path[k])
+        return path
+
+    assert "right, except for an x0 of whole numbers" in check(gradient_descent).line
+
+    def adam(*arguments):
+        theta, m, v = ch07._adam(*arguments)
+        return (theta if np.any(v) else theta * np.nan), m, v
+
+    assert "right, except for a gradient that has always been 0" in check(adam).line
+
+    def numerical_gradient(f, x, h):
+        return differences_vectorised(f, x, h) if len(x) > 1 else float("x")
+
+    line = check(numerical_gradient).line
+    assert "right, except for an x of one number: your function raises ValueError" in line
+
+
+def test_shared_arrays_and_mutation_of_x0():
+    def gradient_descent(grad, x0, lr, steps):
+        path = [x0]
+        for _ in range(steps):
+            x0 -= lr * grad(x0)
+            path.append(x0)
+        return np.array(path)
+
+    assert "changes its argument x0 in place" in check(gradient_descent).line
+
+
+def test_prints_and_warnings_of_an_answer_stay_quiet(capsys):
+    def adam(theta, g, m, v, t, lr, beta1, beta2, eps):
+        print("debugging", np.log(-1.0), 1 / np.zeros(2))
+        return ch07._adam(theta, g, m, v, t, lr, beta1, beta2, eps)
+
+    assert check(adam)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_slow_answers_stop(monkeypatch):
+    clock = iter(range(0, 1000, 2))
+    monkeypatch.setattr("optlib_checks.answers.time.monotonic", lambda: next(clock))
+    assert "took more than 5 s in all" in check(answer("adam")).line
+
+
+# --------------------------------------------------------------- other libraries
+
+
+def test_answers_that_use_torch_or_optlib_are_told():
+    def inside(theta, g, m, v, t, lr, beta1, beta2, eps):
+        from torch import optim
+
+        return optim
+
+    def helper(x):
+        return torch.as_tensor(x)
+
+    outside = eval("lambda *a: helper(a[0])", {"helper": helper})
+    through = eval("lambda *a: adam(*a)", {"adam": torch.optim.Adam})
+    nested = eval("lambda *a: (lambda: helper(a[0]))()", {"helper": helper})
+    for function in (inside, outside, through, nested, torch.optim.Adam):
+        assert "NumPy only: yours uses torch" in check("adam", function).line
+    from optlib import rules
+
+    assert "NumPy only: yours uses optlib" in check("adam", rules.get("adam")).line
+    assert "NumPy only: yours uses optlib" in check(rules.get("adam")).line
+
+
+def test_imports_of_the_cell_are_seen():
+    text = "import optlib.rules\n" + solution("adam")
+    linecache.cache["<cell 7>"] = (len(text), None, text.splitlines(keepends=True), "<cell 7>")
+    names = {"np": np, "__name__": "__main__"}
+    exec(compile(solution("adam"), "<cell 7>", "exec"), names)
+    try:
+        assert "NumPy only: yours uses optlib" in check(names["adam"]).line
+    finally:
+        del linecache.cache["<cell 7>"]
+    assert check(names["adam"])
+
+
+def test_the_checks_load_numpy_alone():
+    code = (
+        "import sys, optlib_checks; "
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "numpy" in loaded
+    site = {name for name in loaded if name not in sys.stdlib_module_names and name[0] != "_"}
+    assert {"optlib", "torch", "IPython", "jax", "sympy"}.isdisjoint(loaded)
+    assert {"optlib_checks", "numpy"} <= site
+
+
+# ------------------------------------------------------------------ the call itself
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (("adm", 1), "there is no exercise named adm; did you mean adam?"),
+        (("adam",), 'hand in your answer too: check("adam", adam)'),
+        ((3.0,), "say which exercise it is"),
+        (("zzzzz", 1), "there are step_sizes, "),
+        ((np.zeros(3),), "say which exercise it is"),
+        ((None, 1), "say which exercise it is"),
+        (("<b>&", 1), "there is no exercise named b"),
+    ],
+)
+def test_calls_that_name_no_exercise(arguments, words):
+    result = check(*arguments)
+    assert not result and words in result.line
+
+
+def test_names_are_unique_and_lines_repeat():
+    assert sum(len(chapter.EXERCISES) for chapter in FOLDERS.values()) == len(EXERCISES)
+    wrong = answer("adam", "g**2", "abs(g) * 1.1")
+    assert check(wrong).line == check(wrong).line
+
+
+@pytest.mark.parametrize("junk", [None, 1, (1.0,), (np.zeros(3),), [np.zeros(3)] * 3,
+                                  (np.float32([1]),) * 3, ("a", "b", "c"),
+                                  (np.ma.zeros(3),) * 3])  # fmt: skip
+def test_the_judge_holds_its_caller_to_float64_arrays(junk):
+    result = judge(ch07.adam, lambda case: junk)
+    assert not result and "did not arrive as plain numbers" in result.line
+
+
+def test_an_object_equal_to_everything_gains_nothing():
+    class Everything(np.ndarray):
+        def __eq__(self, other):
+            return True
+
+        def __array_function__(self, *args, **kwargs):
+            return True
+
+    fake = np.zeros(4).view(Everything)
+    assert not judge(ch07.adam, lambda case: (fake, fake, fake))
+    assert not check("adam", returning((fake, fake, fake)))
+
+
+def test_the_judge_needs_no_learner_object():
+    """The same judge over another kind of call, as a sandbox would offer it."""
+
+    def call(case):
+        values = ch07._adam(*case.values())
+        return tuple(np.asarray(v, dtype=float) for v in values)
+
+    assert judge(ch07.adam, call, seed=12345).passed
+
+    def refusing(case):
+        raise Refused("your code ended the process.")
+
+    assert judge(ch07.adam, refusing).line == "not yet: your code ended the process."
+    with pytest.raises(Refused, match="write your answer"):
+        caller(ch07.adam, None)
+
+
+def test_clean_survives_hostile_text():
+    class Hostile(str):
+        def __repr__(self):
+            raise ValueError
+
+    class Loud:
+        def __repr__(self):
+            raise ValueError
+
+    assert clean("  =1+1\n\x00<i>") == "1+1 i"
+    assert clean("x" * 500).endswith("…") and len(clean("x" * 500)) == 120
+    assert clean(Loud()) == "something that cannot be printed"
+    assert clean(Hostile("fine")) == "fine"
+
+
+# ------------------------------------------------------------- Adam against torch
+
+
+def test_reference_adam_is_torchs():
+    rng = np.random.default_rng(3)
+    theta = rng.normal(size=(3, 2))
+    parameter = torch.tensor(theta, requires_grad=True)
+    h = {"lr": 0.03, "beta1": 0.7, "beta2": 0.95, "eps": 1e-3}
+    optimizer = torch.optim.Adam([parameter], lr=0.03, betas=(0.7, 0.95), eps=1e-3)
+    m = v = np.zeros_like(theta)
+    for t in range(1, 60):
+        g = rng.normal(size=theta.shape)
+        parameter.grad = torch.tensor(g)
+        optimizer.step()
+        theta, m, v = ch07._adam(theta, g, m, v, t, **h)
+        np.testing.assert_allclose(parameter.detach().numpy(), theta, rtol=1e-12, atol=1e-14)
+
+
+# ---------------------------------------------------------------- make Adam jump
+
+
+def step_by_torch(gradients):
+    parameter = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.Adam([parameter], lr=1.0, eps=0.0)
+    longest = 0.0
+    for g in gradients:
+        before = parameter.item()
+        parameter.grad = torch.tensor([g], dtype=torch.float64)
+        optimizer.step()
+        if np.isfinite(parameter.item()):
+            longest = max(longest, abs(parameter.item() - before))
+    return longest
+
+
+def test_the_longest_step_is_torchs():
+    rng = np.random.default_rng(0)
+    for gradients in (rng.normal(size=50), 1.3 ** np.arange(80), np.ones(7)):
+        assert ch07.step_over_lr(gradients)[0] == pytest.approx(step_by_torch(gradients), rel=1e-9)
+
+
+def test_no_sequence_of_floats_beats_the_ceiling():
+    rng = np.random.default_rng(1)
+    tiny, huge = 5e-324, 1.7e308
+    tricks = [
+        [tiny] * 50, [8 * tiny] + [0.0] * 50, [3 * tiny, tiny] * 20,
+        [tiny, huge], [huge, tiny] * 30, [huge] * 100, [tiny * 2.0**k for k in range(1000)],
+        [0.0] * 2900 + [tiny * 2.0**k for k in range(100)],
+        [1e-200, 0, 1e-300, 0, 1e200, 1e-320] * 20,
+    ]  # fmt: skip
+    tricks += [10.0 ** rng.uniform(-320, 308, size=300) for _ in range(30)]
+    tricks += [rng.uniform(1.05, 1.2) ** np.arange(3000) for _ in range(5)]
+    for gradients in tricks:
+        assert 0 < ch07.step_over_lr(gradients)[0] < 7.0873
+
+
+SILENCE = np.zeros(2940)
+JUMPS = [
+    (np.ones(3000), 1.0, "one constant gradient"),
+    (1.11 ** np.arange(60), 1.76, "silence come first"),
+    (np.r_[np.zeros(2999), 1.0], 3.08, "One spike after a silence"),
+    (np.r_[np.zeros(2998), 1.0, 1.0], None, "What if the gradients grow"),
+    (np.r_[SILENCE, 2.0 ** np.arange(60)], 4.85, "slower growth"),
+    (np.r_[SILENCE, 1.3 ** np.arange(60)], None, "Close. Cauchy–Schwarz"),
+    (np.r_[SILENCE, 1.18 ** np.arange(60)], 6.91, "Close. Cauchy–Schwarz"),
+    (np.r_[SILENCE, 1.11 ** np.arange(60)], 7.09, "can you prove"),
+]
+
+
+@pytest.mark.parametrize("gradients, longest, words", JUMPS)
+def test_jumps_are_answered_by_their_height(gradients, longest, words):
+    result = check("make_adam_jump", gradients)
+    assert words in result.line
+    assert result.passed == (words == "can you prove")
+    if longest is not None:
+        assert f" {longest:.2f} η at step" in result.line
+        assert result.score == pytest.approx(min(1, longest / 7), abs=1e-3)
+
+
+# ------------------------------------------------------------- tests of the learner
+
+
+def close(*arguments):
+    """A test built on the right answer to one call."""
+    want = ch07._adam(*arguments)
+    return lambda adam: all(np.allclose(a, b) for a, b in zip(adam(*arguments), want))
+
+
+def only_first(adam):
+    return bool(np.isclose(adam(1.0, 2.0, 0.0, 0.0, 1, 0.3, 0.5, 0.75, 1.0)[0], 0.8))
+
+
+def named_test_adam(body):
+    def test_adam(adam):
+        return body(adam)
+
+    return test_adam
+
+
+START = (1.0, 2.0, 0.0, 0.0)
+LEARNERS_TESTS = [
+    (lambda adam: None, 0, "0 of 12 wrong Adams caught. Slipped through: the bias correction"),
+    (close(*START, 1, 0.3, 0.5, 0.75, 1.0), 12, "all 12 wrong Adams caught"),
+    (close(*START, 1, 0.3, 0.5, 0.5, 1e-12), 9, "through: the place of ε; the moments themselves."),
+    (close(*START, 1, 0.3, 0.5, 0.75, 1e-12), 9, "through: the bias correction; the place of ε."),
+    (close(*START, 1, 0.3, 0.5, 0.5, 1.0), 11, "Slipped through: the moments themselves."),
+    (close(1.0, 1.0, 0.3, 0.2, 1, 0.3, 0.5, 0.75, 1.0), 11, "through: the moments themselves."),
+    (close(1.0, 2.0, 0.5, 0.2, 1000, 0.3, 0.5, 0.75, 1.0), 5, "through: the bias correction; "),
+    (only_first, 10, "the moments themselves; what is returned for the next step."),
+    (lambda adam: False, None, "reject every Adam, the right ones too"),
+    (lambda adam: 1 / 0, None, "an error that is no AssertionError"),
+    (lambda adam: 3, None, "your tests returned one number"),
+    (lambda adam: adam.slip is None, 12, "all 12"),
+    (lambda adam: 1 / 0 if adam.slip else True, 12, "all 12"),
+]
+
+
+@pytest.mark.parametrize("body, caught, words", LEARNERS_TESTS)
+def test_learners_tests_are_marked_by_what_they_catch(body, caught, words):
+    for seed in range(3):
+        result = check(named_test_adam(body), seed=seed)
+        assert words in result.line, result
+        assert result.passed == (caught == 12)
+        assert result.score == (0 if caught is None else caught / 12)
+
+
+def test_exact_equality_rejects_a_right_adam():
+    arguments = (0.1, 0.7, 0.3, 0.2, 3, 0.1, 0.9, 0.99, 1e-8)
+    want = ch07._adam(*arguments)
+    exact = named_test_adam(lambda adam: all(bool(a == b) for a, b in zip(adam(*arguments), want)))
+    assert "differs by rounding alone" in check(exact).line
+
+
+def test_the_wrong_adams_differ_and_the_right_ones_agree():
+    rng = np.random.default_rng(5)
+    cases = list(ch07.adam.cases(rng))
+    for case in cases:
+        want = ch07._adam(*case.values())
+        for right in ch07._RIGHT:
+            for a, b in zip(right(*case.values()), want):
+                np.testing.assert_allclose(a, b, rtol=1e-12)
+    adams = [next(iter(case.values())) for case in ch07._implementations(rng)]
+    assert sum(adam.slip is None for adam in adams) == 4 and len(adams) == 16
+    assert {adam.__name__ for adam in adams} == {"adam"}
+
+
+# ------------------------------------------------------------------ identify
+
+
+def test_the_record_tells_every_variant_apart():
+    """The data a learner sees suffice: no known wrong rule reproduces them."""
+    g, lr, theta = recorded_path()
+    np.testing.assert_allclose(ch07._unknown_rule(g, lr)[0], theta, rtol=1e-14)
+    for mistake in ch07.which_optimizer.mistakes:
+        path = ch07._unknown_rule(g, lr, **mistake.change)[0]
+        assert np.abs(path - theta).max() > 0.05
+    # The hints: the first step is longer than lr; 13 to 20 are the tiny gradients; 26 the drop.
+    assert abs(theta[0]) > lr[0] and abs(g[12:20]).max() < 0.05 < abs(g[[11, 20]]).min()
+    assert lr[24] == 10 * lr[25]
