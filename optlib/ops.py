@@ -78,6 +78,11 @@ def exp(x):
     return _apply("exp", "exp", math.exp, x)
 
 
+def log(x):
+    """Natural logarithm, elementwise (schedules)."""
+    return _apply("log", "log", math.log, x)
+
+
 def cos(x):
     """Cosine of an angle in radians, elementwise (schedules)."""
     return _apply("cos", "cos", math.cos, x)
@@ -196,6 +201,28 @@ def ratio(a, b):
     return xp.where(both, a / xp.where(both, b * one, one), one)
 
 
+def _refuse_all_but_matrices(word, matrix):
+    if _RUN_AXES.get():
+        raise ValueError(f"{word} works on one matrix at a time, not in a sweep; use run in a loop")
+    if getattr(matrix, "ndim", None) != 2:
+        raise ValueError(
+            f"{word} needs a matrix (2 axes), got shape {np.shape(matrix)}; "
+            "use another rule for vectors and scalars"
+        )
+
+
+def rows(matrix):
+    """How many rows a matrix has (Muon)."""
+    _refuse_all_but_matrices("rows", matrix)
+    return matrix.shape[0]
+
+
+def columns(matrix):
+    """How many columns a matrix has (Muon)."""
+    _refuse_all_but_matrices("columns", matrix)
+    return matrix.shape[1]
+
+
 # Coefficients of the quintic iteration of Muon (Jordan et al. 2024).
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 
@@ -207,11 +234,7 @@ def orthogonalize(matrix, iterations=5):
     1: the quintic is tuned for speed. Computed in the matrix's own precision; Muon's authors and
     torch use bfloat16.
     """
-    if getattr(matrix, "ndim", None) != 2:
-        raise ValueError(
-            f"orthogonalize needs a matrix (2 axes), got shape {np.shape(matrix)}; "
-            "use another rule for vectors and scalars"
-        )
+    _refuse_all_but_matrices("orthogonalize", matrix)
     if backend(matrix) == "sympy":
         raise TypeError("orthogonalize has no symbolic form")
     a, b, c = _QUINTIC

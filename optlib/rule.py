@@ -43,6 +43,8 @@ RANGES = {
     "initial_accumulator": _RATE,
     "trust": _POSITIVE,
     "clip": _POSITIVE,
+    "multiplier": _RATE,
+    "threshold": _RATE,
     "clip_norm": _POSITIVE,
     "centered": (0, 1, True, True),
 }

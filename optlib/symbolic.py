@@ -130,10 +130,16 @@ def bias_table(rule, steps=(1, 2, 3, 10, 100, 1000), first="m", second="v", **gi
     rows = []
     for t in steps:
         at_m, at_v = m.subs(T, t), v.subs(T, t)
-        rows.append((sp.Integer(t), at_m, at_v, at_m / sp.sqrt(at_v)))
+        rows.append((sp.Integer(t), at_m, at_v, _over_root(at_m, at_v)))
     ends = [sp.limit(x, T, sp.oo) for x in (m, v)]
     rows.append((sp.oo, *ends, ends[0] / sp.sqrt(ends[1])))
     return rows
+
+
+def _over_root(m, v):
+    """m / sqrt(v), exact; one unevaluated root where SymPy would factor huge integers for it."""
+    square = m**2 / v
+    return sp.sqrt(square, evaluate=not square.is_Rational or square.q < 10**18)
 
 
 def iteration_matrix(rule, curvature=None, **given):

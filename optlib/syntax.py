@@ -359,17 +359,35 @@ def latex(thing):
     \\theta_{t} &\\gets \\theta_{t-1} - \\eta\\, g_{t}
     \\end{aligned}
     """
-    thing = getattr(thing, "schedule", thing)
-    source = parse(thing)
-    write = _Latex(source)
-    rows = []
-    if source.at is not None:
-        rows.append(rf"g_{{t}} &= \nabla f\left({write(source.at.body)}\right)")
-    rows += [r"{} &\gets {}".format(*write.assign(name, node)) for name, node in source.lines]
-    if not isinstance(thing, Rule):
-        symbol = latex_name("lr") if "lr" in source.hyper else latex_name(source.name)
-        rows.append(rf"{_indexed(symbol, 't')} &= {write(source.returns[0])}")
+    if isinstance(thing, Rule):
+        source = parse(thing)
+        write = _Latex(source)
+        rows = []
+        if source.at is not None:
+            rows.append(rf"g_{{t}} &= \nabla f\left({write(source.at.body)}\right)")
+        rows += [r"{} &\gets {}".format(*write.assign(name, node)) for name, node in source.lines]
+    else:
+        rows = _latex_schedule(thing)
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+
+def _latex_schedule(thing):
+    """The rows of a schedule, then those of schedules among its arguments, under their names."""
+    schedule = getattr(thing, "schedule", thing)
+    source = parse(schedule)
+    write = _Latex(source)
+    rows = [r"{} &\gets {}".format(*write.assign(name, node)) for name, node in source.lines]
+    rate = "lr" in source.hyper or "after" in source.hyper
+    symbol = latex_name("lr") if rate else latex_name(source.name)
+    rows.append(rf"{_indexed(symbol, 't')} &= {write(source.returns[0])}")
+    for name, value in getattr(thing, "arguments", {}).items():
+        if hasattr(value, "schedule"):
+            inner = _latex_schedule(value)
+            inner[-1] = (
+                rf"{latex_name(name)}\left(t\right) &= " + inner[-1].split("&=", 1)[1].strip()
+            )
+            rows += inner
+    return rows
 
 
 # -------------------------------------------------------------------------------- JavaScript
@@ -469,11 +487,12 @@ def javascript(thing, n=2, trace=False):
     ``step(s, g, t, h)`` updates s = [theta_0.., state_0.., ...] in place; ``at(s, t, h, out)``, for
     rules that look ahead, writes the point where the gradient is taken. With trace=True also
     ``trace(s, g, t, h)``: the same step, which returns [[name, value, ...], ...] line by line.
-    For a schedule: a function expression (t, h) => value, h holding its arguments.
+    For a schedule: a function expression (t, h) => value, h holding its arguments. For a schedule
+    with its arguments, cosine(lr=0.1, steps=100), they are the default of h: (t) => value.
     The text needs :data:`PRELUDE` once before it.
     """
     if not isinstance(thing, Rule):
-        return _javascript_schedule(getattr(thing, "schedule", thing))
+        return _javascript_schedule(thing)
     source = parse(thing)
     registers = [f"{name}_{i}" for name in ("theta", *thing.state) for i in range(n)]
     load = [f"const {{{', '.join(source.hyper)}}} = $h;"] if source.hyper else []
@@ -513,11 +532,29 @@ def _method(signature, lines):
     return f"{signature} {{\n" + textwrap.indent("\n".join(lines), "  ") + "\n}"
 
 
-def _javascript_schedule(schedule):
+def _javascript_schedule(thing):
+    schedule = getattr(thing, "schedule", thing)
     source = parse(schedule)
     write = _JavaScript(source, 1)
     lines = [f"const {{{', '.join(source.hyper)}}} = $h;"] if source.hyper else []
     for name, node in source.lines:
         lines += write.assign(name, node)[0]
     lines.append(f"return {write(source.returns[0], 0)};")
-    return "($t, $h) => {\n" + textwrap.indent("\n".join(lines), "  ") + "\n}"
+    given = f"$h = {_arguments(thing)}" if thing is not schedule else "$h"
+    return f"($t, {given}) => {{\n" + textwrap.indent("\n".join(lines), "  ") + "\n}"
+
+
+def _arguments(bound):
+    """The arguments of a schedule as a JavaScript object; a schedule among them as a function."""
+    parts = []
+    for name, value in bound.arguments.items():
+        if hasattr(value, "schedule"):
+            text = _javascript_schedule(value)
+        elif callable(value):
+            raise UnknownSyntax(
+                f"{bound.schedule.name}: {name}={value!r} has no source to translate"
+            )
+        else:
+            text = json.dumps(value, default=lambda x: x.item() if hasattr(x, "item") else list(x))
+        parts.append(f"{name}: {text}")
+    return "{" + ", ".join(parts) + "}"

@@ -3,7 +3,9 @@
 //   draw(ctx, data, view)                     view: width, height, theme, memo, get
 //   height(width), describe(data), table(data)
 // and, if it has them: active(get) names of the settings that matter now; series(data) rows of the
-// legend; handles(data, view) things to drag; press(x, y, data, view) what a click changes.
+// legend; handles(data, view) things to drag; press(x, y, data, view) what a click changes;
+// changed(name, get) what follows from a change; panel(node, data, set) elements below the picture;
+// span(get) first and last step, where they vary.
 
 const THEMES = {
   light: { dark: false, paper: "#ffffff", ink: "#1f2328", muted: "#59636e", grid: "#d8dee4" },
@@ -85,7 +87,7 @@ function axes(ctx, box, x, y, theme, { grid = false } = {}) {
   ctx.textAlign = "center";
   ctx.textBaseline = "bottom";
   ctx.fillText(x.name, left + width / 2, top + height + 36);
-  ctx.translate(left - 38, top + height / 2);
+  ctx.translate(left - 45, top + height / 2);
   ctx.rotate(-Math.PI / 2);
   ctx.textBaseline = "middle";
   ctx.fillText(y.name, 0, 0);
@@ -125,7 +127,15 @@ const SHAPES = {
   "^": (c, r) => polygon(c, [[0, -1.2 * r], [1.1 * r, 0.8 * r], [-1.1 * r, 0.8 * r]]),
   v: (c, r) => polygon(c, [[0, 1.2 * r], [1.1 * r, -0.8 * r], [-1.1 * r, -0.8 * r]]),
   D: (c, r) => polygon(c, [[0, -1.3 * r], [1.3 * r, 0], [0, 1.3 * r], [-1.3 * r, 0]]),
+  "*": (c, r) => polygon(c, around(10, (k) => (k % 2 ? 0.62 : 1.5) * r)),
+  P: (c, r) => polygon(c, around(12, (k) => (k % 3 === 0 ? 0.6 : 1.3) * r, 3)),
+  X: (c, r) => polygon(c, around(12, (k) => (k % 3 === 0 ? 0.6 : 1.3) * r, 1.5)),
 };
+
+const around = (count, radius, turn = 0) => Array.from({ length: count }, (_, k) => {
+  const angle = (2 * Math.PI * (k + turn)) / count - Math.PI / 2;
+  return [radius(k) * Math.cos(angle), radius(k) * Math.sin(angle)];
+});
 
 function polygon(ctx, points) {
   points.forEach(([x, y], k) => (k ? ctx.lineTo(x, y) : ctx.moveTo(x, y)));
@@ -140,6 +150,26 @@ function marker(ctx, shape, x, y, r) {
   SHAPES[shape](ctx, r);
   ctx.fill();
   ctx.restore();
+}
+
+// Text on a curve, set off from it.
+function halo(ctx, text, x, y, theme) {
+  ctx.save();
+  ctx.strokeStyle = theme.paper;
+  ctx.lineWidth = 4;
+  ctx.lineJoin = "round";
+  ctx.strokeText(text, x, y);
+  ctx.restore();
+  ctx.fillText(text, x, y);
+}
+
+// Two plots side by side where there is room, else one above the other. tall(wide, width) is the
+// height of one of them with its axes.
+function twoPanels(width, share, tall) {
+  const wide = width >= 600, first = wide ? Math.round(width * share) : width, height = Math.round(tall(wide, width));
+  const box = (left, top, room) => ({ left: left + 58, top: top + 10, width: room - 70, height: height - 52 });
+  const boxes = [box(0, 0, first), wide ? box(first, 0, width - first) : box(0, height, width)];
+  return { boxes, height: wide ? height : 2 * height };
 }
 
 // ---- elements
@@ -203,8 +233,9 @@ function parsed(text, initial, limits) {
 
 // ---- the frame
 
-function liveFigure(figure) {
-  return { render: ({ model, el }) => mount(figure, model, el) };
+// make(spec) gives the figure for one view.
+function liveFigure(make) {
+  return { render: ({ model, el }) => mount(make(model.get("spec")), model, el) };
 }
 
 function mount(figure, model, el) {
@@ -213,12 +244,28 @@ function mount(figure, model, el) {
     const value = model.get(name), options = spec.choices[name];
     return options ? options[value] : value;
   };
-  const set = (values) => {
+  // Several at once; quietly: without what a figure makes follow from a change.
+  let hushed = false;
+  const set = (values, quietly = false) => {
+    hushed = quietly;
     for (const [name, value] of Object.entries(values)) {
       const options = spec.choices[name];
       model.set(name, options && typeof value === "string" ? options.indexOf(value) : value);
     }
+    hushed = false;
     model.save_changes();
+  };
+  // First and last step of the scrubber; the order keeps first below last at every moment.
+  const range = () => (spec.span ? [model.get("first"), model.get("last")] : spec.limits.step);
+  const setRange = () => {
+    if (!spec.span) return;
+    const [first, last] = figure.span(get);
+    const order = first > model.get("last") ? [["last", last], ["first", first]] : [["first", first], ["last", last]];
+    for (const [name, value] of order) {
+      if (model.get(name) === value) continue;
+      model.set(name, value);
+      model.save_changes();
+    }
   };
 
   const canvas = element("canvas", { role: "img" }), ctx = canvas.getContext("2d");
@@ -228,10 +275,11 @@ function mount(figure, model, el) {
   const spoken = element("span", { class: "live-hidden", role: "status" });
   const values = element("details", { class: "live-values" }, element("summary", {}, "Table of values"), element("div", { tabindex: "0", role: "region", "aria-label": "Table of values" }));
   const bar = element("div", { class: "live-bar" });
-  const root = element("section", { class: "live", "aria-label": spec.alt }, legend, stage, bar, values, spoken);
+  const panel = element("div", { class: "live-panel" });
+  const root = element("section", { class: "live", "aria-label": spec.alt }, legend, stage, bar, panel, values, spoken);
   el.append(root);
 
-  let data, view, asked = 0, stale = true, onScreen = false, printing = false, draws = 0, speech = 0;
+  let data, view, asked = 0, stale = true, onScreen = false, printing = false, draws = 0, drawn = 0, speech = 0;
 
   function size() {
     const width = Math.max(260, Math.floor(stage.clientWidth));
@@ -247,6 +295,7 @@ function mount(figure, model, el) {
     asked = 0;
     stale = false;
     try {
+      setRange();
       data = figure.compute(get, memo);
       view = { ...size(), theme: theme(), memo, get };
       const ratio = window.devicePixelRatio || 1;
@@ -262,6 +311,7 @@ function mount(figure, model, el) {
       container()?.classList.toggle("live-dark", view.theme.dark);
       canvas.setAttribute("aria-label", figure.describe(data));
       showSeries();
+      figure.panel?.(panel, data, set);
       showHandles();
       showControls();
       if (values.open) showTable();
@@ -273,14 +323,19 @@ function mount(figure, model, el) {
       console.error(error);
       say("This figure stopped: " + error.message + ". Press Reset to start again.", true);
     }
-    root.dataset.draws = ++draws;
-    root.dataset.drawn = performance.now();
+    root.dataset.n = ++draws;
+    root.dataset.drawn = drawn = performance.now();
   }
 
-  // A hidden page gets no animation frame, a figure out of sight needs none.
+  // At most one drawing a frame. The first after a pause comes at the end of the event that asked
+  // for it, which saves the wait for the frame; a figure out of sight waits until it is seen.
   function ask() {
     stale = true;
-    if (onScreen && !asked) asked = requestAnimationFrame(draw);
+    if (!onScreen || asked) return;
+    if (performance.now() - drawn > 16) {
+      asked = -1;
+      queueMicrotask(() => asked && draw());
+    } else asked = requestAnimationFrame(draw);
   }
 
   function say(text, failed = false) {
@@ -372,7 +427,7 @@ function mount(figure, model, el) {
       event.preventDefault();
     });
     node.addEventListener("pointermove", (event) => {
-      if (node.hasPointerCapture(event.pointerId)) set(handle.now.drag(...where(event)));
+      if (node.hasPointerCapture(event.pointerId)) set(handle.now.drag(...where(event)), true);
     });
     node.addEventListener("keydown", (event) => {
       const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] }[event.key];
@@ -380,7 +435,7 @@ function mount(figure, model, el) {
       event.preventDefault();
       event.stopPropagation();
       const by = event.shiftKey ? 10 : 1;
-      set(handle.now.nudge(way[0] * by, way[1] * by));
+      set(handle.now.nudge(way[0] * by, way[1] * by), true);
     });
     stage.append(node);
     return handle;
@@ -390,7 +445,7 @@ function mount(figure, model, el) {
     canvas.addEventListener("click", (event) => {
       const box = canvas.getBoundingClientRect();
       const changes = figure.press(((event.clientX - box.left) / box.width) * view.width, ((event.clientY - box.top) / box.height) * view.height, data, view);
-      if (changes) set(changes);
+      if (changes) set(changes, true);
     });
   }
 
@@ -403,7 +458,8 @@ function mount(figure, model, el) {
   }
 
   function call() {
-    const parts = names.filter((n) => !(Array.isArray(get(n)) && !get(n).length)).map((n) => n + "=" + python(get(n)));
+    const said = (n) => (Array.isArray(get(n)) ? get(n).length : spec.choices[n]?.length !== 1);
+    const parts = names.filter(said).map((n) => n + "=" + python(get(n)));
     return `live.${spec.kind}(${[spec.call, ...parts].filter(Boolean).join(", ")})`;
   }
 
@@ -424,7 +480,7 @@ function mount(figure, model, el) {
       const value = options ? (options.includes(text) ? text : undefined) : parsed(text, spec.defaults[key], spec.limits[key]);
       if (value !== undefined) changes[key] = value;
     }
-    set(changes);
+    set(changes, true);
     root.scrollIntoView({ block: "center" });
   }
 
@@ -467,9 +523,9 @@ function mount(figure, model, el) {
   }
 
   values.addEventListener("toggle", () => values.open && data && showTable());
-  const player = "step" in spec.defaults && spec.limits.step ? newPlayer({ get, set, last: spec.limits.step[1], visible: () => onScreen }) : null;
+  const player = "step" in spec.defaults && spec.limits.step ? newPlayer({ get, set, range, visible: () => onScreen }) : null;
   const tools = element("span", { class: "live-tools" },
-    button("Reset", () => { set(spec.defaults); say("Reset"); }),
+    button("Reset", () => { set(spec.defaults, true); say("Reset"); }),
     button(inLab() ? "Copy call" : "Copy link", copySetting),
     button("Picture", picture, { title: "Download this figure as PNG" }),
     button("CSV", csv, { title: "Download the table of values" }));
@@ -477,13 +533,24 @@ function mount(figure, model, el) {
 
   // -- when to draw
 
-  names.forEach((name) => model.on("change:" + name, ask));
+  const changed = Object.fromEntries(names.map((name) => [name, () => {
+    const more = !hushed && figure.changed?.(name, get);
+    if (more) {
+      setRange();
+      set(more, true);
+    }
+    ask();
+  }]));
+  names.forEach((name) => model.on("change:" + name, changed[name]));
   const sight = new IntersectionObserver((entries) => {
     onScreen = entries.at(-1).isIntersecting;
     if (onScreen && stale) ask();
   }, { rootMargin: "200px" });
   sight.observe(stage);
-  const room = new ResizeObserver(() => view && size().width !== view.width && ask());
+  const room = new ResizeObserver(() => {
+    if (!view) canvas.style.height = size().height + "px";
+    else if (size().width !== view.width) ask();
+  });
   room.observe(stage);
   const looks = new MutationObserver(ask);
   looks.observe(document.documentElement, { attributeFilter: ["data-theme"] });
@@ -497,32 +564,34 @@ function mount(figure, model, el) {
 
   return () => {
     cancelAnimationFrame(asked);
+    asked = 0;
     clearTimeout(speech);
     player?.stop();
     [sight, room, looks].forEach((observer) => observer.disconnect());
     scheme.removeEventListener("change", ask);
     print.removeEventListener("change", onPrint);
     removeEventListener("hashchange", readAddress);
-    names.forEach((name) => model.off("change:" + name, ask));
+    names.forEach((name) => model.off("change:" + name, changed[name]));
   };
 }
 
 // Back, play, forward. A run takes about six seconds however long it is; where the reader asked for
 // reduced motion it is shown as ten stills.
-function newPlayer({ get, set, last, visible }) {
+function newPlayer({ get, set, range, visible }) {
   let timer = 0, shown;
-  const go = (k) => set({ step: Math.min(last, Math.max(0, k)) });
+  const go = (k) => set({ step: Math.min(range()[1], Math.max(range()[0], k)) });
   const stop = () => { clearInterval(timer); timer = 0; show(); };
   const play = () => {
     if (timer) return stop();
+    const [first, last] = range(), count = last - first;
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const pause = still ? 700 : Math.max(33, Math.min(400, 6000 / last));
-    const stride = still ? Math.ceil(last / 10) : Math.max(1, Math.round((last * pause) / 6000));
-    if (get("step") >= last) go(0);
+    const pause = still ? 700 : Math.max(33, Math.min(400, 6000 / count));
+    const stride = still ? Math.ceil(count / 10) : Math.max(1, Math.round((count * pause) / 6000));
+    if (get("step") >= last) go(first);
     timer = setInterval(() => {
       if (!visible()) return;
       go(get("step") + stride);
-      if (get("step") >= last) stop();
+      if (get("step") >= range()[1]) stop();
     }, pause);
     show();
   };
@@ -531,19 +600,19 @@ function newPlayer({ get, set, last, visible }) {
   const next = button("", () => { stop(); go(get("step") + 1); }, { "aria-label": "Forward one step", title: "Forward one step", class: "live-next" });
   const count = element("span", { class: "live-count" });
   function show() {
-    const state = (timer ? "Pause" : "Play") + " step " + get("step") + " of " + last;
+    const text = "step " + get("step") + " of " + range()[1], state = (timer ? "Pause" : "Play") + text;
     if (state === shown) return;
     shown = state;
     start.setAttribute("aria-label", timer ? "Pause" : "Play");
     start.title = timer ? "Pause" : "Play";
     start.classList.toggle("live-playing", timer !== 0);
-    count.textContent = "step " + get("step") + " of " + last;
+    count.textContent = text;
   }
   return { node: element("span", { class: "live-player", role: "group", "aria-label": "Animation" }, back, start, next, count), stop, show };
 }
 
 // ipywidgets leaves the handles of its sliders without a name, and a logarithmic one reads out its
-// exponent: give them the label and the number that the eye sees.
+// exponent: give them the label and the number that the eye sees, unless the page already has.
 let controlCount = 0;
 function nameControls(box) {
   for (const control of box.querySelectorAll(".live-control:not([data-named])")) {
@@ -551,6 +620,7 @@ function nameControls(box) {
     const handle = control.querySelector(".noUi-handle");
     if (!handle || !label || !readout) continue;
     control.dataset.named = "1";
+    if (handle.hasAttribute("aria-labelledby")) continue;
     label.id ||= "live-label-" + ++controlCount;
     handle.setAttribute("aria-labelledby", label.id);
     readout.setAttribute("aria-labelledby", label.id);

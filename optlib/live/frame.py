@@ -6,6 +6,7 @@ while the kernel is busy and in a static page without any kernel. A figure's own
 ``compute`` and ``draw``; ``frame.js`` does the rest.
 """
 
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ import traitlets
 from .. import syntax
 
 _HERE = Path(__file__).parent
-_LABEL = {"description_width": "9.5em"}
-_WIDTH = {"width": "21rem", "max_width": "100%", "margin": "1px 0"}
+_LABEL = {"description_width": "8.5em"}
+_WIDTH = {"width": "auto"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,14 +44,16 @@ class Setting:
 def log_slider(name, label, value, low, high):
     """A positive number on a logarithmic scale, from low to high."""
     in_range(name, value, low, high)
+    # The marks of the scale are counted from the value: else the readout would show the nearest.
+    step, place = 0.02, math.log10(value)
     control = widgets.FloatLogSlider(
         value=value,
         base=10,
-        min=math.log10(low),
-        max=math.log10(high),
-        step=0.02,
+        min=place - step * math.floor((place - math.log10(low)) / step + 1e-9),
+        max=place + step * math.floor((math.log10(high) - place) / step + 1e-9),
+        step=step,
         description=label,
-        readout_format=".2e" if low < 1e-5 else ".3g",
+        readout_format=".1e" if low < 1e-5 else ".3g",
         style=_LABEL,
         layout=_WIDTH,
     )
@@ -144,9 +147,15 @@ def argument(name, key, value, limits=None):
     if kind == "log" and not (limits or usual):
         decade = 10.0 ** math.floor(math.log10(value)) if value > 0 else 1.0
         low, high = decade / 100, decade * 100
-    if kind == "log" and low > 0 and value > 0:
+    if not limits and value > 0:
+        low, high = min(low, value), max(high, value)
+    elif not limits:
+        low = 0  # no logarithm
+    if kind == "log" and low > 0:
         return log_slider(name, label, value, low, high)
-    step = 0.001 if high < 1 and (high > 0.99 or value != round(value, 2)) else 0.01
+    step = 10.0 ** math.floor(math.log10((high - low) / 50))
+    while step > 1e-6 and abs(value / step - round(value / step)) > 1e-9:
+        step /= 10
     return slider(name, label, value, low, high, step)
 
 
@@ -157,9 +166,8 @@ class View(anywidget.AnyWidget):
     _css = traitlets.Unicode().tag(sync=True)
     spec = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, module, spec, settings):
-        self.add_traits(**{s.name: _trait(s.value).tag(sync=True) for s in settings})
-        values = {s.name: s.value for s in settings}
+    def __init__(self, module, spec, values):
+        self.add_traits(**{name: _trait(v).tag(sync=True) for name, v in values.items()})
         super().__init__(_esm=module, _css=_read("frame.css"), spec=spec, **values)
 
     def __repr__(self):
@@ -167,6 +175,7 @@ class View(anywidget.AnyWidget):
 
 
 def _trait(value):
+    # The default is None, which no setting is: writers of static pages may leave out defaults.
     for kind, trait in (
         (bool, traitlets.Bool),
         (int, traitlets.Int),
@@ -174,7 +183,7 @@ def _trait(value):
         (list, traitlets.List),
     ):
         if isinstance(value, kind):
-            return trait(value)
+            return trait(default_value=None, allow_none=True)
     raise TypeError(f"a setting cannot hold {value!r}")
 
 
@@ -183,7 +192,7 @@ class LiveFigure(widgets.VBox):
 
     def __init__(self, kind, view, controls):
         self.kind, self.view, self.controls = kind, view, controls
-        box = widgets.HBox(list(controls.values()), layout={"flex_flow": "row wrap"})
+        box = widgets.HBox(list(controls.values()))
         box.add_class("live-controls")
         super().__init__([view, box])
         self.add_class("live-figure")
@@ -192,13 +201,14 @@ class LiveFigure(widgets.VBox):
         return f"live.{self.kind}(name={self.view.spec['name']!r})"
 
 
-def build(kind, name, module, settings, call, alt, data=None):
+def build(kind, name, module, settings, call, alt, data=None, span=None):
     """Put a figure together: traits, controls, and the links between them.
 
     kind : the Python function ("descent"). name : what a link to the figure calls it.
     module : the text of its JavaScript module (see compose). settings : list of Setting.
     call : the fixed arguments of the Python call, as text; the settings are added by "copy call".
     alt : what the figure shows, in a few words. data : what else the JavaScript needs to know.
+    span : (first, last) step, if the figure changes it: then the view has traits of these names.
     """
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][\w-]*", name):
         raise ValueError(f"name is {name!r}; allowed: a letter, then letters, digits, - or _")
@@ -212,7 +222,11 @@ def build(kind, name, module, settings, call, alt, data=None):
         "limits": {s.name: list(s.limits) for s in settings if s.limits},
         **(data or {}),
     }
-    view = View(module, spec, settings)
+    values = {s.name: s.value for s in settings}
+    if span:
+        spec["span"] = True
+        values["first"], values["last"] = span
+    view = View(module, spec, values)
     controls = {}
     for setting in settings:
         if setting.control is None:
@@ -238,6 +252,11 @@ def compose(file, **constants):
     text = "\n".join(lines)
     kept = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in kept if line and not line.startswith("//"))
+
+
+def json_text(value):
+    """A value as a JavaScript expression."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def table(entries):

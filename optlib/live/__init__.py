@@ -1,0 +1,7 @@
+"""Figures that a reader moves, alive in JupyterLab and in a static page without a kernel."""
+
+from .descent import descent
+from .rate import rate
+from .stepper import stepper
+
+__all__ = ["descent", "rate", "stepper"]

@@ -1,0 +1,97 @@
+"""A chapter in a real JupyterLab: run all cells, move a slider by keyboard, see it draw."""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from conftest import ROOT, need, nudge, steps
+from test_book import SHOWN
+
+CHAPTER = "01_gradient_descent.ipynb"
+SETTINGS = {
+    # every cell stays in the page, also those out of view
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},
+}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Address of a JupyterLab on a copy of the chapters, with a token, as `format` string."""
+    root = tmp_path_factory.mktemp("lab")
+    shutil.copytree(ROOT / "chapters", root / "chapters")
+    token = secrets.token_hex(16)
+    env = dict(os.environ, JUPYTER_TOKEN=token, HOME=str(root))
+    for name in ("CONFIG", "DATA", "RUNTIME"):
+        env[f"JUPYTER_{name}_DIR"] = str(root / name.lower())
+    env["JUPYTERLAB_SETTINGS_DIR"] = str(root / "settings")
+    for extension, settings in SETTINGS.items():
+        path = root / "settings" / f"{extension}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings))
+    import lab as tool
+
+    port = tool.free_port()
+    command = [steps.PYTHON, ROOT / "tools/lab.py", "--port", str(port), "--root", root]
+    log = (root / "lab.log").open("w")
+    server = subprocess.Popen(
+        [str(part) for part in command],
+        env=env,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(f"{address}/api?token={token}", timeout=2)
+                break
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                if server.poll() is not None:
+                    pytest.fail((root / "lab.log").read_text()[-2000:])
+                time.sleep(0.5)
+        else:
+            pytest.fail("JupyterLab did not start in 60 s")
+        yield f"{address}/lab/tree/{{}}?token={token}&reset"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(20)
+        log.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups")
+def test_a_chapter_runs_and_its_slider_moves_the_figure(lab, browser):
+    if not (ROOT / "chapters" / CHAPTER).exists():
+        need(CHAPTER, "git checkout")
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.set_default_timeout(60_000)
+    page.goto(lab.format(f"chapters/{CHAPTER}"))
+    # "Run All" is lost on a kernel that is still starting
+    idle = page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
+    idle.wait_for()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    handle = page.locator(".jp-OutputArea .widget-slider .noUi-handle").first
+    handle.wait_for()
+    idle.wait_for(timeout=180_000)
+    assert page.locator(".jp-RenderedText[data-mime-type*='stderr']").all_inner_texts() == []
+
+    area = handle.locator("xpath=ancestor::*[contains(@class, 'jp-OutputArea-output')][1]")
+    handle.scroll_into_view_if_needed()
+    area.locator("[data-n]").first.wait_for()
+    before = area.evaluate(SHOWN)
+    nudge(page, handle)
+    page.wait_for_function(
+        f"before => ({SHOWN})(document.activeElement.closest('.jp-OutputArea-output')) !== before",
+        arg=before,
+    )
+    page.close()

@@ -1,0 +1,544 @@
+"""The live figures by themselves in a page: every control, key and button does what it says.
+
+The page is made here from the figures' widget state and the book's own browser bundle, so that it
+holds settings which no chapter needs.
+"""
+
+import csv
+import io
+import json
+import re
+import shutil
+import threading
+
+import book
+import numpy as np
+import pytest
+from conftest import TROUBLE, assert_clean, axe, watched_page
+from ipywidgets.embed import dependency_state
+
+from optlib import live, rule, run, surfaces
+
+PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1"><title>Figures</title>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="widgets.css">
+<style>body {{ font-family: sans-serif; margin: 16px auto; max-width: 46rem; padding: 0 12px }}
+html[data-theme=dark] body {{ background: #121212; color: #eee }} .gap {{ height: 3000px }}</style>
+<body><main><h1>Figures</h1>{views}</main>
+<script type="application/vnd.jupyter.widget-state+json">{state}</script>
+<script src="widgets.js"></script></body></html>"""
+
+
+@rule
+def sign_step(theta, g, *, t, lr=0.1):
+    theta = theta - lr * g / (g * g + 1e-12) ** 0.5
+    return theta
+
+
+def figures():
+    return {
+        "race": live.descent(name="race", lr=0.0198, adam_lr=0.1, beta=0.67),
+        "full": live.descent(
+            ("adam", sign_step),
+            "ravine",
+            surfaces=("rosenbrock",),
+            name="full",
+            steps=60,
+            lr=0.1,
+            noise=1.0,
+            schedules=("cosine", "step", "exponential", "warmup_cosine"),
+        ),
+        "steep": live.descent(
+            "gradient_descent", "rosenbrock", name="steep", lr=0.01, ranges={"lr": (1e-4, 1)}
+        ),
+    }
+
+
+@pytest.fixture(scope="module")
+def folder(built, tmp_path_factory):
+    """A folder with one page for each figure, and one that holds all."""
+    folder = tmp_path_factory.mktemp("live")
+    shutil.copytree(built / "_static/book", folder, dirs_exist_ok=True)
+    made = figures()
+
+    def write(name, figures, between=""):
+        view = '<script type="application/vnd.jupyter.widget-view+json">{}</script>'
+        ids = [json.dumps({"model_id": f.model_id, "version_major": 2}) for f in figures]
+        state = {
+            "version_major": 2,
+            "version_minor": 0,
+            "state": dependency_state(figures, drop_defaults=False),
+        }
+        views = between.join(f"<div>{view.format(i)}</div>" for i in ids)
+        text = json.dumps(state).replace("</", "<\\/")
+        (folder / f"{name}.html").write_text(PAGE.format(views=views, state=text))
+
+    for name, figure in made.items():
+        write(name, [figure])
+    write("all", list(made.values()), '<div class="gap"></div>')
+    return folder
+
+
+@pytest.fixture
+def show(folder, page):
+    """show("race", "#race?lr=0.01") opens the page of a figure and waits until it is drawn."""
+
+    def go(name, hash="", on=page, site=folder.as_uri()):
+        on.goto("about:blank")
+        on.goto(f"{site}/{name}.html{hash}")
+        on.wait_for_selector(".live[data-n]")
+        settle(on)
+        return on
+
+    yield go
+    assert_clean(page)
+
+
+@pytest.fixture(scope="module")
+def site(folder):
+    """The same folder over http: axe reads style sheets, which it may not do on files."""
+    with book.server(folder=folder) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def settle(page):
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def pixels(page, k=0):
+    """A picture of the canvas, as text."""
+    return page.evaluate(f"document.querySelectorAll('.live-stage canvas')[{k}].toDataURL()")
+
+
+def label(page):
+    return page.get_attribute(".live-stage canvas", "aria-label")
+
+
+def legend(page):
+    """{optimizer: its cells}."""
+    rows = page.locator(".live-legend tbody tr").all()
+    return {
+        r.locator("th").inner_text().strip(): [c.inner_text() for c in r.locator("td").all()]
+        for r in rows
+    }
+
+
+def number(text):
+    return float(text.replace("−", "-"))
+
+
+def slider(page, name):
+    controls = page.locator(".live-control:visible").filter(has_text=re.compile(rf"^\s*{name}"))
+    return controls.locator(".noUi-handle").first
+
+
+def press(page, where, *keys):
+    where.focus()
+    for key in keys:
+        page.keyboard.press(key)
+    settle(page)
+
+
+# ---------------------------------------------------------------------------- what it shows
+
+
+def test_first_sight_is_what_numpy_computes(show):
+    page = show("race")
+    expected = {
+        "gradient descent": run("gradient_descent", surfaces.ravine, (1, 1), 100, lr=0.0198),
+        "momentum": run("momentum", surfaces.ravine, (1, 1), 100, lr=0.0198, beta=0.67),
+        "Adam": run("adam", surfaces.ravine, (1, 1), 100, lr=0.1),
+    }
+    shown = legend(page)
+    assert list(shown) == list(expected)
+    for name, truth in expected.items():
+        x, y, loss = map(number, shown[name])
+        np.testing.assert_allclose([x, y], truth.theta[-1], rtol=6e-3)
+        np.testing.assert_allclose(loss, truth.loss[-1], rtol=6e-3)
+    assert "after 100 steps" in label(page) and "momentum loss" in label(page)
+
+
+def test_divergence_is_told(show):
+    page = show("steep")
+    end = run("gradient_descent", surfaces.rosenbrock, surfaces.rosenbrock.start, 100, lr=0.01)
+    assert end.diverged
+    assert legend(page)["gradient descent"][0] == f"diverged at step {end.diverged}"
+    assert f"diverged at step {end.diverged}" in label(page)
+    before = pixels(page)
+    press(page, slider(page, "step t"), "Home")
+    assert number(legend(page)["gradient descent"][2]) == pytest.approx(end.loss[0], rel=1e-3)
+    assert pixels(page) != before
+
+
+# ---------------------------------------------------------------------------- every control
+
+
+@pytest.mark.parametrize("which", ["race", "full", "steep"])
+def test_every_control_moves_the_picture(show, which):
+    page = show(which)
+    press(page, slider(page, "step t"), *["ArrowLeft"] * 7)
+    # each rule's own settings are shown when it is chosen
+    chosen = page.locator(".live-for-tune select")
+    options = chosen.locator("option").all_inner_texts() if chosen.count() else [None]
+    moved = set()
+    for option in options:
+        if option:
+            chosen.select_option(option)
+        for handle in page.locator(".noUi-handle:visible").all():
+            before = pixels(page)
+            low = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemin")
+            press(page, handle, *["ArrowRight" if low else "ArrowLeft"] * 3)
+            what = handle.evaluate("h => h.closest('.live-control').className")
+            moved.add(re.search(r"live-for-(\S+)", what)[1])
+            # epsilon does next to nothing at 1e-8: three keys at the other end of the scale
+            if pixels(page) == before:
+                press(page, handle, "End", "ArrowLeft")
+            assert pixels(page) != before, f"{what} changes nothing"
+    for select in page.locator(".live-control select:visible").all():
+        for option in select.locator("option:not(:checked)").all_inner_texts():
+            before = pixels(page), page.locator(".live-control:visible").all_inner_texts()
+            select.select_option(option)
+            settle(page)
+            after = pixels(page), page.locator(".live-control:visible").all_inner_texts()
+            assert after != before, option
+        moved.add(
+            re.search(
+                r"live-for-(\S+)", select.evaluate("s => s.closest('.live-control').className")
+            )[1]
+        )
+    expected = set(figures()[which].controls)
+    assert moved == expected
+
+
+def test_controls_that_do_nothing_are_hidden(show):
+    page = show("race")
+    assert slider(page, "average β₂").count() == 0
+    page.locator(".live-for-tune select").select_option("Adam")
+    settle(page)
+    assert slider(page, "average β₂").count() == 1
+    assert slider(page, "momentum β").count() == 0
+    page.get_by_role("button", name="Adam").click()
+    settle(page)
+    assert slider(page, "average β₂").count() == 0, "Adam is not drawn, its controls remain"
+
+
+def test_the_legend_takes_an_optimizer_out_and_back(show):
+    page = show("race")
+    before = pixels(page)
+    button = page.get_by_role("button", name="momentum")
+    button.focus()
+    page.keyboard.press("Enter")
+    settle(page)
+    assert button.get_attribute("aria-pressed") == "false"
+    assert legend(page)["momentum"] == ["", "", ""]
+    assert "momentum" not in label(page) and pixels(page) != before
+    button.click()
+    settle(page)
+    assert pixels(page) == before
+
+
+def test_seed_changes_the_noise_and_nothing_else(show):
+    page = show("full")
+    first = legend(page)
+    press(page, slider(page, "seed"), "ArrowRight")
+    assert legend(page) != first
+    press(page, slider(page, "seed"), "ArrowLeft")
+    assert legend(page) == first
+    press(page, slider(page, "gradient noise"), "Home")
+    assert slider(page, "seed").count() == 0
+    exact = run("adam", surfaces.ravine, (1, 1), 60, lr=0.1).theta[-1]
+    np.testing.assert_allclose([number(v) for v in legend(page)["Adam"][:2]], exact, rtol=6e-3)
+
+
+# ---------------------------------------------------------------------------- start, step, play
+
+
+def test_the_start_moves_by_key_mouse_and_touch(show):
+    page = show("race")
+    start = page.locator(".live-handle")
+    assert start.get_attribute("aria-valuetext") == "x 1, y 1"
+    before = pixels(page)
+    press(page, start, "ArrowLeft")
+    assert start.get_attribute("aria-valuetext") == "x 0.976, y 1"
+    press(page, start, "Shift+ArrowDown")
+    assert start.get_attribute("aria-valuetext") == "x 0.976, y 0.76"
+    assert pixels(page) != before
+
+    box = start.bounding_box()
+    page.mouse.move(box["x"] + 16, box["y"] + 16)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 104, box["y"] + 56, steps=5)
+    page.mouse.up()
+    settle(page)
+    dragged = start.get_attribute("aria-valuetext")
+    after = start.bounding_box()
+    assert after["x"] == pytest.approx(box["x"] - 120, abs=1.5)
+    assert after["y"] == pytest.approx(box["y"] + 40, abs=1.5)
+
+    canvas = page.locator(".live-stage canvas").bounding_box()
+    page.mouse.click(canvas["x"] + 100, canvas["y"] + 100)
+    settle(page)
+    assert start.get_attribute("aria-valuetext") != dragged
+    assert start.bounding_box()["x"] == pytest.approx(canvas["x"] + 84, abs=1.5)
+
+
+def test_the_start_moves_under_a_finger(folder, browser, show):
+    phone = watched_page(browser, viewport={"width": 390, "height": 844}, has_touch=True)
+    page = show("race", on=phone)
+    start = page.locator(".live-handle")
+    start.evaluate("""h => {
+      const box = h.getBoundingClientRect(), finger = {pointerId: 1, pointerType: "touch"};
+      const send = (type, dx, dy) => h.dispatchEvent(new PointerEvent(type,
+        {...finger, bubbles: true, clientX: box.x + 16 + dx, clientY: box.y + 16 + dy}));
+      h.setPointerCapture = () => {}; h.hasPointerCapture = () => true;
+      send("pointerdown", 0, 0); send("pointermove", -60, 30); send("pointerup", -60, 30);
+    }""")
+    settle(page)
+    assert start.get_attribute("aria-valuetext") != "x 1, y 1"
+    assert start.evaluate("h => getComputedStyle(h).touchAction") == "none"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    canvas = page.locator(".live-stage canvas").bounding_box()
+    assert canvas["height"] > canvas["width"], "on a phone the panels stand one above the other"
+    assert TROUBLE[phone] == []
+    phone.context.close()
+
+
+def test_step_play_and_scrub(show):
+    page = show("race")
+    count = page.locator(".live-count")
+    page.get_by_role("button", name="Back one step").click()
+    settle(page)
+    assert count.inner_text() == "step 99 of 100"
+    page.get_by_role("button", name="Forward one step").click()
+    settle(page)
+    assert count.inner_text() == "step 100 of 100"
+    press(page, slider(page, "step t"), "Home", *["ArrowRight"] * 3)
+    assert count.inner_text() == "step 3 of 100"
+    third = run("adam", surfaces.ravine, (1, 1), 3, lr=0.1).theta[-1]
+    np.testing.assert_allclose([number(v) for v in legend(page)["Adam"][:2]], third, rtol=1e-3)
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("document.querySelector('.live-count').textContent > 'step 5'")
+    page.get_by_role("button", name="Pause").click()
+    settle(page)
+    halted = count.inner_text()
+    assert slider(page, "step t").get_attribute("aria-valuetext") == halted.split()[1]
+    page.wait_for_timeout(200)
+    assert count.inner_text() == halted and "100 of" not in halted
+
+
+def test_reduced_motion_plays_ten_stills(folder, browser, show):
+    calm = watched_page(browser, reduced_motion="reduce")
+    page = show("race", on=calm)
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function(
+        "!/step (0|100) of/.test(document.querySelector('.live-count').textContent)"
+    )
+    assert page.locator(".live-count").inner_text() == "step 10 of 100"
+    assert TROUBLE[calm] == []
+    calm.context.close()
+
+
+# ---------------------------------------------------------------------------- share
+
+
+def test_reset_restores_everything(show):
+    page = show("full")
+    before, words = pixels(page), page.locator(".live-control:visible").all_inner_texts()
+    press(page, page.locator(".live-handle"), "ArrowLeft", "ArrowUp")
+    press(page, slider(page, "step t"), "ArrowLeft")
+    press(page, slider(page, "rate η"), "ArrowRight")
+    page.locator(".live-for-schedule select").select_option("cosine")
+    page.get_by_role("button", name="sign step").click()
+    assert pixels(page) != before
+    page.get_by_role("button", name="Reset").click()
+    settle(page)
+    assert page.locator(".live-control:visible").all_inner_texts() == words
+    assert pixels(page) == before
+
+
+def test_a_copied_link_carries_the_very_setting(folder, browser, show):
+    first = watched_page(browser, permissions=["clipboard-read", "clipboard-write"])
+    page = show("full", on=first)
+    press(page, slider(page, "rate η"), "ArrowRight", "ArrowRight")
+    press(page, page.locator(".live-handle"), "ArrowLeft")
+    page.locator(".live-for-surface select").select_option("rosenbrock")
+    page.get_by_role("button", name="sign step").click()
+    settle(page)
+    page.get_by_role("button", name="Copy link").click()
+    page.wait_for_function("document.querySelector('.live-note').textContent === 'Link copied'")
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link == page.url
+    assert "#full?" in link and "surface=rosenbrock" in link and "shown=adam" in link
+    wanted, words = pixels(page), page.locator(".live-control:visible").all_inner_texts()
+    second = show("full", "#" + link.split("#")[1])
+    assert second.locator(".live-control:visible").all_inner_texts() == words
+    assert label(second) == label(first)
+    assert pixels(second) == wanted
+    first.context.close()
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["lr=0.2&nonsense=3&steps=9", "lr=0.2&seed=x", "lr=0.2&surface=elsewhere", "lr=0.2&start=9,9"],
+)
+def test_an_address_changes_known_settings_only(show, query):
+    page = show("full", "#full?" + query)
+    assert slider(page, "rate η").get_attribute("aria-valuetext") == "0.200"
+    expected = show("full", "#full?lr=0.2")
+    assert label(expected).startswith("ravine from (1, 1)")
+
+
+def test_an_address_is_held_to_the_limits(show):
+    page = show("full", "#full?lr=1e9&step=-4&eps=0")
+    assert float(slider(page, "rate η").get_attribute("aria-valuetext")) == pytest.approx(
+        10, rel=0.05
+    )
+    assert page.locator(".live-count").inner_text() == "step 0 of 60"
+
+
+def test_in_jupyterlab_the_button_copies_the_call(browser, show):
+    lab = watched_page(browser, permissions=["clipboard-read", "clipboard-write"])
+    lab.add_init_script(
+        "addEventListener('DOMContentLoaded', () => (document.body.dataset.jpThemeLight = 'true'))"
+    )
+    page = show("full", on=lab)
+    press(page, slider(page, "rate η"), "ArrowRight")
+    page.get_by_role("button", name="Copy call").click()
+    page.wait_for_function(
+        "document.querySelector('.live-note').textContent === 'Python call copied'"
+    )
+    text = page.evaluate("navigator.clipboard.readText()")
+    again = eval(text, {"live": live, "sign_step": sign_step})  # our own text
+    assert again.view.lr == pytest.approx(0.1 * 10**0.02)
+    assert again.view.spec["defaults"].keys() == figures()["full"].view.spec["defaults"].keys()
+    assert again.view.spec["arguments"] == figures()["full"].view.spec["arguments"]
+    lab.context.close()
+
+
+def test_downloads(show):
+    page = show("race")
+    with page.expect_download() as got:
+        page.get_by_role("button", name="CSV").click()
+    assert got.value.suggested_filename == "race.csv"
+    rows = list(csv.reader(io.StringIO(got.value.path().read_text())))
+    assert len(rows) == 102 and rows[0][:2] == ["step", "gradient descent: x"]
+    truth = run("adam", surfaces.ravine, (1, 1), 100, lr=0.1)
+    np.testing.assert_allclose(
+        np.array(rows[1:], float)[:, 7:9], truth.theta, rtol=1e-12, atol=1e-14
+    )
+    with page.expect_download() as got:
+        page.get_by_role("button", name="Picture").click()
+    data = got.value.path().read_bytes()
+    assert got.value.suggested_filename == "race.png" and data[:4] == b"\x89PNG"
+    wide = int.from_bytes(data[16:20], "big")
+    assert wide == 2 * page.locator(".live-stage").evaluate("s => s.clientWidth")
+
+
+def test_the_table_of_values(show):
+    page = show("race")
+    page.get_by_text("Table of values").click()
+    page.wait_for_selector(".live-values td")
+    rows = page.locator(".live-values tbody tr")
+    assert rows.first.locator("th").inner_text() == "0"
+    assert rows.last.locator("th").inner_text() == "100"
+    assert page.locator(".live-values caption").inner_text() == label(page)
+
+
+# ---------------------------------------------------------------------------- looks and manners
+
+
+def test_a_change_of_theme_redraws(show):
+    page = show("race")
+    light = pixels(page)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    settle(page)
+    dark = pixels(page)
+    assert dark != light
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    settle(page)
+    assert pixels(page) == light
+    # JupyterLab says it another way
+    page.evaluate(
+        "delete document.documentElement.dataset.theme;document.body.dataset.jpThemeLight = 'false'"
+    )
+    settle(page)
+    assert pixels(page) == dark
+
+
+def test_out_of_sight_out_of_work(show):
+    page = show("all")
+    drawn = "[...document.querySelectorAll('.live')].map(e => +e.dataset.n || 0)"
+    assert page.evaluate(drawn)[1:] == [0, 0]
+    page.evaluate("document.querySelectorAll('.live')[2].scrollIntoView()")
+    page.wait_for_function("document.querySelectorAll('.live')[2].dataset.n > 0")
+    settle(page)
+    counts = page.evaluate(drawn)
+    page.evaluate("document.querySelector('.noUi-handle').focus({preventScroll: true})")
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    settle(page)
+    after = page.evaluate(drawn)
+    assert after[0] == counts[0] and after[1] == 0 and after[2] > counts[2]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("which", ["race", "full"])
+def test_accessible(show, site, which, theme):
+    page = show(which, site=site)
+    page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+    page.get_by_text("Table of values").click()
+    settle(page)
+    found = axe(page)
+    assert not found, "\n".join(found)
+
+
+def test_print_is_light_and_without_controls(show):
+    page = show("race")
+    light = pixels(page)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    settle(page)
+    page.emulate_media(media="print")
+    settle(page)
+    assert pixels(page) == light
+    assert not page.locator(".live-controls").is_visible()
+
+
+@pytest.mark.parametrize("which", ["race", "full", "steep"])
+def test_two_hundred_random_events(show, which):
+    page = show(which)
+    rng = np.random.default_rng(7)
+    canvas = page.locator(".live-stage canvas")
+    keys = [
+        "ArrowLeft",
+        "ArrowRight",
+        "ArrowUp",
+        "ArrowDown",
+        "Home",
+        "End",
+        "PageUp",
+        "PageDown",
+        "Tab",
+        "Enter",
+        " ",
+    ]
+    for _ in range(200):
+        kind = rng.integers(6)
+        if kind < 3:
+            page.keyboard.press(str(rng.choice(keys)))
+        elif kind == 3:
+            where = page.locator(
+                ".noUi-handle:visible, .live-handle, .live-toggle, .live-player button"
+            )
+            where.nth(int(rng.integers(where.count()))).focus()
+        elif kind == 4:
+            box = canvas.bounding_box()
+            x, y = rng.uniform(0, 1, 2)
+            page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        else:
+            for select in page.locator(".live-control select:visible").all():
+                select.select_option(index=int(rng.integers(select.locator("option").count())))
+    settle(page)
+    assert page.locator("[data-failed]").count() == 0
+    assert label(page)
+
