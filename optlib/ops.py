@@ -152,7 +152,7 @@ def where(condition, a, b):
             return a if condition else b
         dtype = next((x.dtype for x in (a, b) if isinstance(x, torch.Tensor)), None)
         if dtype is None:
-            dtype = torch.get_default_dtype()
+            dtype = torch.float64  # a scalar: it does not change the type of what it multiplies
         a, b = (
             x if isinstance(x, torch.Tensor) else torch.as_tensor(x, dtype=dtype) for x in (a, b)
         )

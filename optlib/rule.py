@@ -222,9 +222,9 @@ def _scheduled(name, schedule, t):
 
 def _as_float(name, value):
     """An array of floats from numbers, lists or integer arrays; torch and JAX pass as they are."""
-    kind = ops.backend(value) if not isinstance(value, (list, tuple)) else "numpy"
-    if kind in ("torch", "jax"):
-        floating = value.is_floating_point() if kind == "torch" else value.dtype.kind in "fV"
+    library = type(value).__module__.partition(".")[0]
+    if library in ("torch", "jax", "jaxlib"):
+        floating = value.is_floating_point() if library == "torch" else value.dtype.kind in "fV"
         return value if floating else value * 1.0
     try:
         array = np.asarray(value)

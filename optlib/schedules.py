@@ -281,7 +281,7 @@ def polynomial(t, *, lr, steps, power=1, lr_min=0):
 def cosine(t, *, lr, steps, lr_min=0):
     """Half a cosine from lr at t = 1 to lr_min at t = steps + 1, then lr_min for good.
 
-    Loshchilov & Hutter 2017, eq. 5. optax: cosine_decay_schedule. torch's CosineAnnealingLR rises
+    Loshchilov & Hutter 2017 (SGDR). optax: cosine_decay_schedule. torch's CosineAnnealingLR rises
     again after its end (:func:`cosine_torch`).
 
     >>> [cosine(lr=8, steps=2)(t) for t in (1, 2, 3, 9)]
@@ -305,7 +305,7 @@ def cosine_torch(t, *, lr, steps, lr_min=0):
 def cosine_restarts(t, *, lr, steps, growth=1, lr_min=0):
     """Cosines that jump back to lr: the first is ``steps`` long, each next one growth times longer.
 
-    Loshchilov & Hutter 2017, eq. 5, with T_0 = steps and T_mult = growth (a whole number). torch:
+    Loshchilov & Hutter 2017 (SGDR), with T_0 = steps and T_mult = growth (a whole number). torch:
     CosineAnnealingWarmRestarts. The last value before a restart is not lr_min itself.
 
     >>> [cosine_restarts(lr=8, steps=2)(t) for t in (1, 2, 3, 4)]

@@ -62,13 +62,13 @@ _EXTRA = {
     "torch.optim.Muon()": {"shapes": MATRICES},
     "optax.contrib.muon(lr)": {
         "shapes": MATRICES,
-        "tolerance": 3e-7,
+        "tolerance": 1e-8,
         "why": ADDED_EPS,
         "without": NO_LOWER_BOUND,
     },
     "keras.optimizers.Muon()": {
         "shapes": ((3, 3), (5, 2)),
-        "tolerance": 3e-6,
+        "tolerance": 1e-8,
         "why": ADDED_EPS,
         "without": NO_LOWER_BOUND,
     },

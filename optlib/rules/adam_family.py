@@ -104,7 +104,8 @@ def radam(theta, g, m=0, v=0, *, t, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, t
 
     m, v : averages of the gradient and its square. rho_t : how many gradients v is worth.
     lr : eta, in parameter units; for the first steps in the units of gradient descent.
-    eps : beside the uncorrected root. threshold : the rho above which v is used.
+    beta1, beta2 : shares kept. eps : beside the uncorrected root.
+    threshold : the rho above which v is used.
 
     Source: Liu et al. 2020, Algorithm 2, whose threshold is 4 and which has no eps; the authors'
     code and torch.optim.RAdam take 5: with beta2 = 0.999 five plain steps. optax corrects before

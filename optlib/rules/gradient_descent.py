@@ -12,7 +12,7 @@ def gradient_descent(theta, g, *, t, lr=1e-2):
     lr : step size eta, in parameter units squared per loss unit.
 
     Converges on a quadratic of largest curvature L exactly when 0 < lr < 2/L.
-    Source: Cauchy 1847; with a stochastic gradient Robbins & Monro 1951, eq. 7.
+    Source: Cauchy 1847; with a stochastic gradient Robbins & Monro 1951.
 
     >>> gradient_descent(1.0, 4.0, t=1, lr=0.25)
     0.0

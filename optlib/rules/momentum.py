@@ -34,8 +34,8 @@ def polyak_momentum(theta, g, u=0, *, t, lr=1e-2, beta=0.9):
     lr : step size eta. beta : share of the last step that is repeated, in [0, 1).
 
     After a drop of lr the old velocity keeps the old rate for about 1 / (1 - beta) steps.
-    Source: Polyak 1964, eq. 9 in the form theta_t = theta_{t-1} - eta g + beta (theta_{t-1} -
-    theta_{t-2}); Sutskever et al. 2013, eq. 1.
+    Source: Polyak 1964, in the form theta_t = theta_{t-1} - eta g + beta (theta_{t-1} -
+    theta_{t-2}); Sutskever et al. 2013.
 
     >>> polyak_momentum(1.0, 2.0, 0.3, t=1, lr=0.1, beta=0.5)
     (0.65, 0.35)
