@@ -1,5 +1,6 @@
 """Live figures without a browser: traits, controls, errors, and the JavaScript against NumPy."""
 
+import io
 import json
 import math
 import re
@@ -8,6 +9,7 @@ import subprocess
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from optlib import live, rule, rules, run, surfaces
 from optlib.live import frame
@@ -96,25 +98,34 @@ def test_a_slider_has_a_mark_at_its_value():
         assert 10**control.min >= value / 1000 and 10**control.max <= value * 1001
 
 
-def test_a_range_from_zero_makes_a_linear_slider_with_a_mark_at_its_value():
-    control = live.descent("gradient_descent", lr=0.0198, ranges={"lr": (0, 0.025)}).controls["lr"]
+@pytest.mark.parametrize("value", [0.0198, 2 / 101, 0.02, 0.0, 0.025])
+def test_a_range_from_zero_makes_a_linear_slider_with_a_mark_at_its_value(value):
+    control = live.descent("gradient_descent", lr=value, ranges={"lr": (0, 0.025)}).controls["lr"]
     assert type(control).__name__ == "FloatSlider"
-    assert 0.0198 / control.step == pytest.approx(round(0.0198 / control.step), abs=1e-6)
+    marks = (value - control.min) / control.step
+    assert marks == pytest.approx(round(marks), abs=1e-6)
+    assert 0 <= control.min < control.step and 0.025 - control.step < control.max <= 0.025
+    assert control.step == pytest.approx(1e-4)
 
 
 @pytest.mark.parametrize(
-    "figure",
+    "make",
     [
-        live.descent(("adam", half_step), surfaces.quadratic((1, 50), 30), name="a", lr=0.2),
-        live.descent("adam", "beale", surfaces=(surfaces.quadratic((1, 50)), "ravine"), noise=0.5),
-        live.rate(("momentum", "nesterov"), beta=0.5),
-        live.descent("momentum", lr=0.001, ranges={"lr": (0, 0.002)}, controls=("lr",)),
-        live.stepper(preset="growing", controls=("eps",), beta2=0.99),
-        live.stepper("momentum", [1, 2, 3], silence=4, presets=()),
+        lambda: live.descent(
+            ("adam", half_step), surfaces.quadratic((1, 50), 30), name="a", lr=0.2
+        ),
+        lambda: live.descent(
+            "adam", "beale", surfaces=(surfaces.quadratic((1, 50)), "ravine"), noise=0.5
+        ),
+        lambda: live.rate(("momentum", "nesterov"), beta=0.5),
+        lambda: live.descent("momentum", lr=0.001, ranges={"lr": (0, 0.002)}, controls=("lr",)),
+        lambda: live.stepper(preset="growing", controls=("eps",), beta2=0.99),
+        lambda: live.stepper("momentum", [1, 2, 3], silence=4, presets=()),
     ],
-    ids=lambda f: repr(f),
+    ids=range(6),
 )
-def test_the_call_that_is_copied_makes_the_same_figure(figure):
+def test_the_call_that_is_copied_makes_the_same_figure(make):
+    figure = make()
     spec = figure.view.spec
     options = {k: v for k, v in spec["choices"].items() if len(v) > 1}
     settings = {
@@ -147,6 +158,29 @@ def test_values_survive_a_page_that_leaves_out_defaults():
     figure = live.descent("adam", steps=50)
     state = figure.view.get_state(drop_defaults=True)
     assert all(name in state for name in figure.view.spec["defaults"])
+
+
+STILLS = {
+    "race": lambda: live.descent(name="a", lr=0.01),
+    "loss": lambda: live.descent("adam", "rosenbrock", show="loss", lr=0.1),
+    "rate": lambda: live.rate(("nesterov", "gradient_descent")),
+    **{p: lambda p=p: live.stepper(preset=p) for p in (*PRESETS, "own")},
+}
+
+
+@pytest.mark.parametrize("make", STILLS.values(), ids=STILLS)
+def test_a_page_without_scripts_gets_a_picture(make, monkeypatch):
+    shown = []
+    monkeypatch.setattr(frame, "display", lambda x, raw=False: shown.append(x))
+    figure = make()
+    figure._ipython_display_()
+    picture, widget = shown
+    assert picture.data.startswith('<noscript class="live-still"><img src="data:image/png;base64,')
+    assert f'alt="{figure.view.spec["alt"]}"' in picture.data
+    assert len(picture.data) < 40_000
+    assert widget["application/vnd.jupyter.widget-view+json"]["model_id"] == figure.model_id
+    ink = np.asarray(Image.open(io.BytesIO(figure.still())).convert("L"))
+    assert ink.shape == (290, 720) and (ink < 128).mean() > 0.003, "the picture is empty"
 
 
 # ---------------------------------------------------------------------------- errors
@@ -403,6 +437,16 @@ def test_the_machine_is_the_rule(variant, tmp_path):
         assert value == pytest.approx(names[name], rel=1e-12), source
 
 
+def test_the_variants_differ_by_their_correction_alone():
+    hyper = {"lr": 0.1, "beta1": 0.8, "beta2": 0.95, "eps": 0}
+    for t, m, v, g in [(1, 0.0, 0.0, 2.0), (5, 0.3, 0.4, -1.0)]:
+        step = {k: r.step(0.0, g, (m, v), t, hyper)[0] for k, r in CORRECTIONS.items()}
+        more, less = 1 / (1 - 0.8**t), math.sqrt(1 - 0.95**t)
+        assert step["on"] == pytest.approx(step["off"] * more * less, rel=1e-12)
+        assert step["only m"] == pytest.approx(step["off"] * more, rel=1e-12)
+        assert step["only v"] == pytest.approx(step["off"] * less, rel=1e-12)
+
+
 def test_the_presets_make_their_points(tmp_path):
     module = live.stepper().view._esm
 
@@ -440,4 +484,4 @@ def test_every_module_is_valid_javascript(tmp_path):
 
 def test_settings_hold_only_what_a_trait_can(tmp_path):
     with pytest.raises(TypeError, match="a setting cannot hold"):
-        frame.build("x", "x", "", [frame.Setting("bad", {"a": 1})], "", "")
+        frame.build("x", "x", "", [frame.Setting("bad", {"a": 1})], "", "", None)

@@ -1,7 +1,8 @@
 """Figures that a reader moves, alive in JupyterLab and in a static page without a kernel."""
 
 from .descent import descent
+from .playground import playground
 from .rate import rate
 from .stepper import stepper
 
-__all__ = ["descent", "rate", "stepper"]
+__all__ = ["descent", "playground", "rate", "stepper"]

@@ -119,9 +119,9 @@ function layout(spec, width) {
   const first = wide ? Math.round(width * 0.56) : width;
   const tall = wide ? Math.min(400, Math.max(280, width * 0.4)) : Math.min(420, Math.max(230, width * 0.72));
   const low = wide ? tall : Math.min(300, Math.max(180, width * 0.5));
-  const map = has.map && { left, top, width: first - left - 10, height: Math.round(tall) - foot - top };
+  const map = has.map && { left, top, width: first - left - 16, height: Math.round(tall) - foot - top };
   const below = wide || !has.map ? 0 : Math.round(tall);
-  const loss = has.loss && { left: (wide ? first : 0) + left, top: below + top, width: (wide ? width - first : width) - left - 10, height: Math.round(low) - foot - top };
+  const loss = has.loss && { left: (wide ? first : 0) + left, top: below + top, width: (wide ? width - first : width) - left - 16, height: Math.round(low) - foot - top };
   const height = Math.max(map ? map.top + map.height : 0, loss ? loss.top + loss.height : 0) + foot;
   return { map, loss, height };
 }

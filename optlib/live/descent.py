@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .. import plots, syntax
 from .. import schedules as all_schedules
 from .. import surfaces as all_surfaces
-from ..rule import by_name
+from ..rule import by_name, run
 from . import frame
 
 _DASHES = {"solid": [], "dashed": [7, 4], "dotted": [2, 3], "dashdot": [8, 3, 2, 3]}
@@ -103,7 +103,7 @@ def descent(
     if noisy:
         high = 4 * noise if noise else 1.0
         settings.append(frame.slider("noise", "gradient noise", noise, 0, high, high / 100))
-        settings.append(frame.integer("seed", "seed of the noise", seed, 0, 99))
+        settings.append(frame.integer("seed", "noise seed", seed, 0, 99))
     settings.append(frame.Setting("start", _start(start, first_place)))
     settings.append(frame.Setting("shown", list(shown)))
 
@@ -133,6 +133,7 @@ def descent(
         settings,
         ", ".join(f"{key}={value}" for key, value in given if value is not None),
         f"{titles} on the surface {first_place.name.replace('_', ' ')}",
+        lambda sheet: _paint(sheet, cast, shown, first_place, start, steps, plan, show),
         {
             "steps": steps,
             "show": list(show),
@@ -296,6 +297,23 @@ def looks(cast):
         colours = plots.COLORS[look], plots.COLORS_DARK[look]
         looks[r] = [*colours, _DASHES[plots.DASHES[look]], _MARKERS[look], plots.label(r)]
     return looks
+
+
+def _paint(sheet, cast, shown, surface, start, steps, plan, show):
+    """The first sight of the figure, without schedule and noise."""
+    values = {s.name: s.value for s in plan.settings}
+    runs = {}
+    for name in shown:
+        hyper = {k: values.get(v, v) for k, v in plan.arguments[name].items()}
+        runs[name] = run(cast[name], surface, start or surface.start, steps, **hyper)
+    panels = sheet.subplots(1, len(show), squeeze=False)[0]
+    for ax, panel in zip(panels, ("map", "loss") if len(show) > 1 else show):
+        if panel == "map":
+            plots.contours(ax, surface)
+            for name, result in runs.items():
+                plots.path(ax, result, name)
+        elif runs:
+            plots.losses(ax, runs)
 
 
 def as_tuple(texts):

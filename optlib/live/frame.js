@@ -167,7 +167,7 @@ function halo(ctx, text, x, y, theme) {
 // height of one of them with its axes.
 function twoPanels(width, share, tall) {
   const wide = width >= 600, first = wide ? Math.round(width * share) : width, height = Math.round(tall(wide, width));
-  const box = (left, top, room) => ({ left: left + 58, top: top + 10, width: room - 70, height: height - 52 });
+  const box = (left, top, room) => ({ left: left + 58, top: top + 10, width: room - 74, height: height - 52 });
   const boxes = [box(0, 0, first), wide ? box(first, 0, width - first) : box(0, height, width)];
   return { boxes, height: wide ? height : 2 * height };
 }
@@ -248,9 +248,14 @@ function mount(figure, model, el) {
   let hushed = false;
   const set = (values, quietly = false) => {
     hushed = quietly;
-    for (const [name, value] of Object.entries(values)) {
+    const { step, ...others } = values;
+    for (const [name, value] of Object.entries(others)) {
       const options = spec.choices[name];
       model.set(name, options && typeof value === "string" ? options.indexOf(value) : value);
+    }
+    if (step !== undefined) {
+      setRange(); // a slider holds its value to the range it has
+      model.set("step", step);
     }
     hushed = false;
     model.save_changes();
@@ -408,7 +413,8 @@ function mount(figure, model, el) {
       handles[k].now = h;
       node.style.transform = `translate(${h.x}px, ${h.y}px)`;
       for (const [name, value] of Object.entries({ "aria-label": h.label, "aria-valuetext": h.text, "aria-valuenow": h.value, "aria-valuemin": h.low, "aria-valuemax": h.high })) {
-        if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
+        const text = typeof value === "number" ? String(+value.toPrecision(7)) : value;
+        if (node.getAttribute(name) !== text) node.setAttribute(name, text);
       }
       node.title = h.hint || "";
       node.className = "live-handle " + (h.look || "");

@@ -6,6 +6,9 @@ while the kernel is busy and in a static page without any kernel. A figure's own
 ``compute`` and ``draw``; ``frame.js`` does the rest.
 """
 
+import base64
+import html
+import io
 import json
 import math
 import re
@@ -15,11 +18,14 @@ from pathlib import Path
 import anywidget
 import ipywidgets as widgets
 import traitlets
+from IPython.display import HTML, display
+from matplotlib.figure import Figure
+from PIL import Image
 
 from .. import syntax
 
 _HERE = Path(__file__).parent
-_LABEL = {"description_width": "8.5em"}
+_LABEL = {"description_width": "9em"}
 _WIDTH = {"width": "auto"}
 
 
@@ -44,7 +50,7 @@ class Setting:
 def log_slider(name, label, value, low, high):
     """A positive number on a logarithmic scale, from low to high."""
     in_range(name, value, low, high)
-    # The marks of the scale are counted from the value: else the readout would show the nearest.
+    # The marks of the scale are counted from the value: the browser moves it to the nearest.
     step, place = 0.02, math.log10(value)
     control = widgets.FloatLogSlider(
         value=value,
@@ -60,17 +66,21 @@ def log_slider(name, label, value, low, high):
     return Setting(name, float(value), control, limits=(low, high))
 
 
-def slider(name, label, value, low, high, step=0.01):
-    """A number from low to high in equal steps."""
+def slider(name, label, value, low, high, step=None):
+    """A number from low to high in equal steps (default: at least 50, so that value is on one)."""
     in_range(name, value, low, high)
-    digits = max(0, -math.floor(math.log10(step)))
+    if step is None:
+        coarse = 10.0 ** math.floor(math.log10((high - low) / 50))
+        steps = [coarse, coarse / 10, coarse / 100]
+        step = next((s for s in steps if abs((value - low) / s % 1 - 0.5) > 0.4999), coarse)
+    # As above, the marks are counted from the value, and so are the ends.
     control = widgets.FloatSlider(
         value=value,
-        min=low,
-        max=high,
+        min=round(value - step * math.floor((value - low) / step + 1e-6), 12),
+        max=round(value + step * math.floor((high - value) / step + 1e-6), 12),
         step=step,
         description=label,
-        readout_format=f".{digits}f",
+        readout_format=f".{max(0, -math.floor(math.log10(step) + 1e-9))}f",
         style=_LABEL,
         layout=_WIDTH,
     )
@@ -153,10 +163,7 @@ def argument(name, key, value, limits=None):
         low = 0  # no logarithm
     if kind == "log" and low > 0:
         return log_slider(name, label, value, low, high)
-    step = 10.0 ** math.floor(math.log10((high - low) / 50))
-    while step > 1e-6 and abs(value / step - round(value / step)) > 1e-9:
-        step /= 10
-    return slider(name, label, value, low, high, step)
+    return slider(name, label, value, low, high)
 
 
 class View(anywidget.AnyWidget):
@@ -190,8 +197,8 @@ def _trait(value):
 class LiveFigure(widgets.VBox):
     """A view above its controls. ``view`` holds the traits, ``controls`` the ipywidgets by name."""
 
-    def __init__(self, kind, view, controls):
-        self.kind, self.view, self.controls = kind, view, controls
+    def __init__(self, kind, view, controls, paint):
+        self.kind, self.view, self.controls, self._paint = kind, view, controls, paint
         box = widgets.HBox(list(controls.values()))
         box.add_class("live-controls")
         super().__init__([view, box])
@@ -200,14 +207,35 @@ class LiveFigure(widgets.VBox):
     def __repr__(self):
         return f"live.{self.kind}(name={self.view.spec['name']!r})"
 
+    def still(self):
+        """The figure as it stands at first, drawn by matplotlib: the bytes of a small PNG."""
+        sheet = Figure(figsize=(7.2, 2.9), dpi=100, layout="constrained")
+        self._paint(sheet)
+        raw, small = io.BytesIO(), io.BytesIO()
+        sheet.savefig(raw, format="png")
+        Image.open(raw).convert("RGB").quantize(32).save(small, format="png", optimize=True)
+        return small.getvalue()
 
-def build(kind, name, module, settings, call, alt, data=None, span=None):
+    def without_scripts(self):
+        """HTML that shows the still where scripts are off; a widget has nothing else to show."""
+        data = base64.b64encode(self.still()).decode()
+        alt = html.escape(self.view.spec["alt"], quote=True)
+        image = f'<img src="data:image/png;base64,{data}" alt="{alt}" style="max-width: 100%">'
+        return f'<noscript class="live-still">{image}</noscript>'
+
+    def _ipython_display_(self):
+        display(HTML(self.without_scripts()))
+        display(self._repr_mimebundle_(), raw=True)
+
+
+def build(kind, name, module, settings, call, alt, paint, data=None, span=None):
     """Put a figure together: traits, controls, and the links between them.
 
     kind : the Python function ("descent"). name : what a link to the figure calls it.
     module : the text of its JavaScript module (see compose). settings : list of Setting.
     call : the fixed arguments of the Python call, as text; the settings are added by "copy call".
-    alt : what the figure shows, in a few words. data : what else the JavaScript needs to know.
+    alt : what the figure shows, in a few words. paint : draws it as it stands at first into a
+    matplotlib Figure, for pages without scripts. data : what else the JavaScript needs to know.
     span : (first, last) step, if the figure changes it: then the view has traits of these names.
     """
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][\w-]*", name):
@@ -237,7 +265,7 @@ def build(kind, name, module, settings, call, alt, data=None, span=None):
         setting.control.add_class("live-control")
         setting.control.add_class(f"live-for-{setting.name}")
         controls[setting.name] = setting.control
-    return LiveFigure(kind, view, controls)
+    return LiveFigure(kind, view, controls, paint)
 
 
 def compose(file, **constants):

@@ -122,7 +122,7 @@ const rate = (spec) => ({
       series: [
         row("flat", "flat, curvature 1", [2, 3], rates[0], short(paths[0][steps])),
         row("steep", `steep, curvature ${short(kappa)}`, [8, 4], rates[1], short(paths[1][steps])),
-        row("both", "the slower of the two", [], rho, short(Math.max(paths[0][steps], paths[1][steps]))),
+        row("both", "the slower", [], rho, short(Math.max(paths[0][steps], paths[1][steps]))),
       ],
     };
   },

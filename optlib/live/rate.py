@@ -1,5 +1,7 @@
 """How fast a rule converges on a bowl of two curvatures, as a function of the learning rate."""
 
+import numpy as np
+
 from .. import plots, syntax
 from ..rule import by_name
 from . import frame
@@ -53,8 +55,8 @@ def rate(
         settings.append(frame.Setting("rule", 0, choices=tuple(cast)))
     reach = 2.2 if set(cast) == {"gradient_descent"} else 4.2
     settings += [
-        frame.slider("lr", "rate ηL", lr, *ranges.get("lr", (0, reach)), 0.01),
-        frame.log_slider("kappa", "condition number κ", kappa, *ranges.get("kappa", (1, 10_000))),
+        frame.slider("lr", "rate ηL", lr, *ranges.get("lr", (0, reach)), step=0.01),
+        frame.log_slider("kappa", "condition κ", kappa, *ranges.get("kappa", (1, 10_000))),
         *(frame.argument(k, k, hyper.get(k, v), ranges.get(k)) for k, v in keys.items()),
     ]
     module = frame.compose(
@@ -71,6 +73,7 @@ def rate(
         f"rules={as_tuple(map(written, cast.values()))}, steps={steps}"
         + (f", ranges={ranges!r}" if ranges else ""),
         "Factor of the error per step against the learning rate",
+        lambda sheet: _paint(sheet, cast[first], kappa, reach, {**keys, **hyper}),
         {
             "steps": steps,
             "reach": ranges.get("lr", (0, reach))[1],
@@ -95,3 +98,28 @@ def _check_linear(r):
     sums = [2 * x + y for x, y in zip(step(*a), step(*b))]
     if "lr" not in r.hyper or any(abs(x - y) > 1e-9 for x, y in zip(both, sums)):
         raise ValueError(f"{r.name} is not linear in theta and g; live.rate needs a rule that is")
+
+
+def _radius(r, curvature, hyper):
+    """Spectral radius of one step on curvature * theta^2 / 2."""
+    columns = []
+    for unit in np.eye(1 + len(r.state)):
+        theta, state = unit[0], tuple(unit[1:])
+        g = curvature * r.point(theta, state, 1, hyper)
+        theta, state = r.step(theta, g, state, 1, hyper)
+        columns.append([theta, *state])
+    return np.abs(np.linalg.eigvals(columns)).max()
+
+
+def _paint(sheet, r, kappa, reach, hyper):
+    ax = sheet.subplots()
+    rates = np.linspace(0, reach, 211)
+    for curvature, dash, label in ((1, "dotted", "flat"), (kappa, "dashed", "steep")):
+        factors = [
+            _radius(r, curvature, {k: hyper.get(k, v) for k, v in r.hyper.items()} | {"lr": x})
+            for x in rates / kappa
+        ]
+        ax.plot(rates, factors, color=plots.color(r.name), linestyle=dash, label=label)
+    ax.axhline(1, color="black", linewidth=0.8)
+    ax.set(xlabel="rate ηL", ylabel="factor per step", ylim=(0, 1.3))
+    ax.legend()

@@ -176,6 +176,7 @@ def stepper(
         settings,
         ", ".join([*call, *(f"{k}={v!r}" for k, v in fixed.items())]),
         f"{plots.label(chosen.name)}, line by line, in one coordinate",
+        lambda sheet: _paint(sheet, variants[correction], values, first, own, silence),
         {"rule": chosen.name, "fixed": fixed},
         span=(start, last),
     )
@@ -215,3 +216,34 @@ def _lines(r):
         marked = ["$" + p if p in words - called else p for p in pieces if p]
         lines.append([name, f"{name} = {text}", marked])
     return lines
+
+
+def _paint(sheet, r, hyper, preset, own, silence):
+    """Gradients (or theta) and steps of the first preset."""
+    chosen = PRESETS.get(preset, {"gradients": own, "silence": silence})
+    first, last = _span(chosen)
+    theta, state, path, steps = chosen.get("start", 0.0), r.init(0.0), [], []
+    slopes = [0.0] * (first - 1) + list(chosen.get("gradients", ()))
+    field = chosen.get("field")
+    for t in range(1, last + 1):
+        h = {**hyper, "lr": hyper["lr"] / math.sqrt(t)} if field == "reddi" else hyper
+        at = r.point(theta, state, t, h)
+        g = at if field == "bowl" else slopes[t - 1] if slopes else 4.0 if t % 3 == 1 else -1.0
+        before = theta
+        theta, state = r.step(theta, g, state, t, h)
+        steps.append((before - theta) / h["lr"])
+        theta = min(1.0, max(-1.0, theta)) if field == "reddi" else theta
+        path.append(theta)
+    left, right = sheet.subplots(1, 2)
+    times = range(first, last + 1)
+    if field:
+        left.plot(times, path if field == "reddi" else [abs(x) for x in path])
+        left.set(ylabel="θ" if field == "reddi" else "|θ|")
+        left.set_yscale("linear" if field == "reddi" else "log")
+    else:
+        left.bar(times, slopes[first - 1 :])
+        left.set(ylabel="gradient g")
+    right.plot(times, steps[first - 1 :], color=plots.color(r.name))
+    right.set(ylabel="step −Δθ / η")
+    for ax in (left, right):
+        ax.set(xlabel="step t")
