@@ -46,7 +46,18 @@ def trim_page(app, pagename, templatename, context, doctree):
     if "body" in context:
         # roles that the elements docutils gives them to may not have
         body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
-        context["body"] = body.replace('role="doc-backlink"', "")
+        body = body.replace('role="doc-backlink"', "")
+        # the summary's own words name it
+        context["body"] = body.replace(' aria-label="Toggle hidden content"', "")
+    if tree := context.get("generate_toctree_html"):
+        context["generate_toctree_html"] = lambda *args, **more: named(tree(*args, **more))
+
+
+def named(tree):
+    """The sidebar's list of pages, its unfolding buttons named after what they unfold."""
+    summary = re.compile(r"(<a [^>]*>)([^<]+)(</a>\s*<details[^>]*>\s*)<summary>")
+    label = r'\1\2\3<summary aria-label="Pages below \2">'
+    return summary.sub(label, str(tree))
 
 
 def icons_in_use(out):

@@ -37,7 +37,7 @@ await esbuild.build({
 });
 
 // Small things for every page.
-for (const name of ['page.js', 'theme.css'])
+for (const name of ['page.js', 'theme.css', 'questions.js', 'questions.css'])
   await esbuild.build({
     entryPoints: [path.join(here, name)],
     outfile: path.join(out, name),
