@@ -138,13 +138,12 @@ def mnist1d():
     from mnist1d.data import get_dataset_args, make_dataset
 
     # The generator seeds the global random states: put them back as they were.
-    states = np.random.get_state(), random.getstate(), torch.get_rng_state()  # noqa: NPY002
+    states = np.random.get_state(), random.getstate()  # noqa: NPY002
     try:
         data = make_dataset(get_dataset_args())
     finally:
         np.random.set_state(states[0])  # noqa: NPY002
         random.setstate(states[1])
-        torch.set_rng_state(states[2])
     text = "One-dimensional digits, 40 points, made in code (Greydanus & Kobak, MNIST-1D)."
     parts = [np.asarray(data[k]) for k in ("x", "y", "x_test", "y_test")]
     return _task("mnist1d", *parts, "classification", text)

@@ -12,8 +12,8 @@ import torch
 
 from .rule import _all_finite, _warn_if_decay_overshoots, by_name, check_hyper, now
 
-# Keys that torch and its schedulers keep in a parameter group beside the hyperparameters.
-_TORCH_KEYS = {"params", "param_names", "name", "initial_lr", "max_lr", "min_lr", "swa_lr"}
+# What a parameter group may hold beside hyperparameters: its name, and a scheduler's base rate.
+_TORCH_KEYS = {"params", "name", "initial_lr"}
 
 
 class TorchRule(torch.optim.Optimizer):
@@ -36,6 +36,8 @@ class TorchRule(torch.optim.Optimizer):
     when a new parameter would not be finite. All are raised before any parameter or state has
     changed.
 
+    torch's OneCycleLR and CyclicLR look for torch's own names of momentum: pass them
+    ``cycle_momentum=False``, and a schedule for beta if it is to cycle.
     A state dict with schedules in it is a pickle: ``torch.load(..., weights_only=False)``.
 
     >>> w = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
@@ -160,12 +162,9 @@ class TorchRule(torch.optim.Optimizer):
 
     def _step_compiled(self, p, t, l2, hyper):
         """The same step by the compiled rule, straight into the parameter and its state."""
-        saved = self.state[p]
-        if not saved:
-            saved.update(zip(self.rule.state, self.rule.init(p)))
-        states = [saved[k] for k in self.rule.state]
+        states = self._states(p)
         self._compiled([p.detach(), p.grad, *states], t, hyper | {"l2": l2})
-        saved["step"] = t
+        self.state[p].update(zip(self.rule.state, states), step=t)
 
     def __repr__(self):
         return super().__repr__().replace("TorchRule", f"TorchRule {self.rule.name}", 1)
@@ -228,7 +227,15 @@ class _Fused:
             )
             values = [v.to(theta.dtype) if v.is_floating_point() else v for v in values]
             self.latest = (key, *scalars.values()), values
-        inside(*views, *self.latest[1])
+        try:
+            inside(*views, *self.latest[1])
+        except RuntimeError as error:
+            if "C++ compiler" in str(error):
+                raise RuntimeError(
+                    "compile=True needs a C++ compiler (g++ or clang++), none was found; "
+                    "install one or leave compile=False"
+                ) from error
+            raise
 
     def _trace(self, arrays, names, constants):
         from torch.fx.experimental.proxy_tensor import make_fx

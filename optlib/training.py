@@ -73,8 +73,9 @@ class History:
     loss : (records,) loss on the whole training part. test_loss : the same on the test part.
     score : (records,) test accuracy in [0, 1] for classification, R squared for regression.
     measures : {name: (records,)}, whatever ``measure`` asked for.
-    diverged : None, or the step at which loss, gradient or parameters were no longer finite; the
-        records end before it. seed : the run's seed. model : the network as it ended.
+    diverged : None, or the step at which loss, gradient or parameters were no longer finite (0:
+        the start already); the records end before it.
+    seed : the run's seed. model : the network as it ended.
     """
 
     steps: np.ndarray
@@ -146,10 +147,10 @@ def train(
         net = model(seed)
         opt = _optimizer(optimizer, net.parameters(), hyper)
         schedule = scheduler(opt) if scheduler else None
-        records, diverged = _Records(task, net, opt, loss_fn, measure or {}), None
-        records.take(0)
+        records = _Records(task, net, opt, loss_fn, measure or {})
+        diverged = None if records.take(0) else 0
         batches = _batches(count, batch_size, seed)
-        for step in _bar(range(1, steps + 1), progress):
+        for step in _bar(range(1, steps + 1) if diverged is None else (), progress):
             if not _one_step(net, opt, loss_fn, task, next(batches)):
                 diverged = step
                 break
@@ -238,7 +239,7 @@ class _Records:
         return True
 
     def history(self, diverged, seed):
-        columns = np.array(self.rows).reshape(len(self.rows), -1).T
+        columns = np.array(self.rows).reshape(-1, 4 + len(self.measure)).T
         return History(
             steps=columns[0].astype(int),
             loss=columns[1],

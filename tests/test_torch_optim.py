@@ -356,8 +356,41 @@ def test_compiled_rate_change_does_not_compile_again():
     optimizer = TorchRule([w], "gradient_descent", compile=True)
     w.grad = torch.ones(8)
     torch._dynamo.reset()
+    rates = [0.1 / (k + 1) for k in range(5)]
     with torch._dynamo.config.patch(error_on_recompile=True):
-        for k in range(5):
-            optimizer.param_groups[0]["lr"] = 0.1 / (k + 1)
+        traces = set()
+        for lr in rates:
+            optimizer.param_groups[0]["lr"] = lr
             optimizer.step()
-    assert w[0].item() == pytest.approx(1 - 0.1 * sum(1 / (k + 1) for k in range(5)))
+            traces.add(len(optimizer._compiled.parts))
+    assert len(traces) == 1
+    assert w[0].item() == pytest.approx(1 - sum(rates))
+
+
+def test_a_missing_compiler_is_named_and_nothing_changes(monkeypatch):
+    def fails(*inputs):
+        raise RuntimeError("No working C++ compiler found")
+
+    w = torch.nn.Parameter(torch.ones(2))
+    optimizer = TorchRule([w], "adam", compile=True)
+    w.grad = torch.ones(2)
+    monkeypatch.setattr(optimizer._compiled, "parts", {})
+    monkeypatch.setattr(optimizer._compiled, "_trace", lambda *_: (lambda *v: v, fails))
+    with pytest.raises(RuntimeError, match="compile=True needs a C\\+\\+ compiler"):
+        optimizer.step()
+    assert torch.equal(w, torch.ones(2)) and not optimizer.state[w]
+
+
+def test_groups_may_carry_what_torch_keeps_in_them():
+    w = torch.nn.Parameter(torch.ones(2))
+    group = {"params": [w], "name": "all", "initial_lr": 0.1, "lr": 0.01}
+    optimizer = TorchRule([group], "adam")
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2, last_epoch=0)
+    assert scheduler.get_last_lr() == [0.01]
+    assert optimizer.param_groups[0]["name"] == "all"
+
+
+def test_named_parameters():
+    model, twin = net(), net()
+    a = descend(model, TorchRule(model.named_parameters(), "adam", lr=0.1), 5)
+    assert torch.equal(a, descend(twin, TorchRule(twin.parameters(), "adam", lr=0.1), 5))

@@ -1,6 +1,7 @@
 """Runs, seeds, tuning, sharpness, and the record of an experiment."""
 
 import json
+import threading
 import types
 
 import joblib
@@ -43,6 +44,18 @@ def test_runs_are_bit_identical_and_leave_torch_as_it_was():
     assert not np.array_equal(curves([a]), curves([c]))
 
 
+def test_dropout_depends_on_the_seed_alone():
+    def model(seed):
+        return torch.nn.Sequential(MODEL(0), torch.nn.Dropout(0.5))
+
+    found = []
+    for outer, seed in ((1, 3), (2, 3), (1, 4)):
+        torch.manual_seed(outer)
+        found.append(training.train(SMALL, model, "momentum", seed=seed, steps=3, record_every=1))
+    assert np.array_equal(curves(found[:1]), curves(found[1:2]))
+    assert not np.array_equal(curves(found[:1]), curves(found[2:]))
+
+
 def test_batches_visit_every_example_once_an_epoch_in_a_new_order():
     batches = training._batches(10, 4, 0)
     epochs = [[next(batches) for _ in range(3)] for _ in range(2)]
@@ -50,6 +63,7 @@ def test_batches_visit_every_example_once_an_epoch_in_a_new_order():
         assert [len(b) for b in epoch] == [4, 4, 2]
         assert sorted(torch.cat(epoch).tolist()) == list(range(10))
     assert torch.cat(epochs[0]).tolist() != torch.cat(epochs[1]).tolist()
+    assert next(training._batches(10, 4, 1)).tolist() != epochs[0][0].tolist()
 
 
 def test_full_batch_is_gradient_descent_by_hand():
@@ -89,6 +103,17 @@ def test_divergence_is_a_result(optimizer):
     assert 1 <= h.diverged <= 50 and np.isfinite(h.loss).all()
     assert h.final_loss == np.inf and np.isnan(h.final_score)
     assert h.message == f"diverged at step {h.diverged}"
+
+
+def test_an_infinite_loss_with_finite_gradient_is_divergence_too():
+    def loss(output, y):
+        wall = torch.where(output.detach().abs().max() > 2, torch.inf, 0.0)
+        return torch.nn.functional.cross_entropy(output, y) + wall
+
+    h = training.train(SMALL, MODEL, "adam", lr=0.1, steps=50, loss=loss, record_every=50)
+    assert 1 < h.diverged < 50 and len(h.loss) == 1
+    start = training.train(SMALL, MODEL, "adam", steps=5, loss=lambda o, y: o.sum() / 0.0)
+    assert start.diverged == 0 and len(start.loss) == 0 and start.final_loss == np.inf
 
 
 def test_measures():
@@ -171,11 +196,22 @@ def test_seeds_through_processes_are_the_same_numbers():
     assert np.array_equal(curves(single), curves(double))
 
 
-def test_seeds_in_threads_are_the_same_numbers():
-    single = training.seeds(SMALL, MODEL, "adam", seeds=[4, 5], lr=1e-2, **RUN)
-    with joblib.parallel_config(backend="threading", n_jobs=2):
-        double = training.seeds(SMALL, MODEL, "adam", seeds=[4, 5], lr=1e-2, **RUN)
-    assert np.array_equal(curves(single), curves(double))
+def test_runs_in_threads_take_turns():
+    inside, entered = threading.Event(), []
+
+    def second():
+        inside.wait()
+        with training.reproducible(1):
+            entered.append(True)
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with training.reproducible(0):
+        inside.set()
+        thread.join(0.2)
+        assert not entered
+    thread.join()
+    assert entered
 
 
 def test_a_dask_cluster_gives_the_same_numbers():
@@ -314,6 +350,14 @@ def test_a_killed_experiment_resumes_to_the_same_record(tmp_path, killed_after):
     assert json.loads((tmp_path / "toy.json").read_text()) == resumed
     assert resumed["complete"] and resumed["question"] == "Does it resume?"
     assert resumed["runs"][0]["result"]["nothing"] is None
+
+
+def test_the_order_in_which_runs_end_does_not_matter(tmp_path, monkeypatch):
+    whole = record.execute("toy", experiment=toy(), folder=tmp_path / "whole")
+    one_by_one = record._carry_out
+    monkeypatch.setattr(record, "_carry_out", lambda e, todo, jobs: one_by_one(e, todo[::-1], jobs))
+    backwards = record.execute("toy", experiment=toy(), folder=tmp_path)
+    assert timeless(backwards) == timeless(whole)
 
 
 def test_a_record_of_other_parameters_is_refused(tmp_path):

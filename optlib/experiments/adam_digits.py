@@ -76,7 +76,7 @@ def minimum():
 
     with training.reproducible(0):
         optimizer.step(closure)
-        return float(closure())
+        return closure().item()
 
 
 def _grid(method):
