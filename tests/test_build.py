@@ -267,7 +267,7 @@ class FakeEnvironment:
     [
         (False, [None], ["create", "install"]),
         (True, [None], ["install"]),
-        (True, [steps.Failure("half"), None], ["install", "create", "install"]),
+        (True, [environment.Broken("half"), None], ["install", "create", "install"]),
     ],
     ids=["none", "half-made", "beyond repair"],
 )
@@ -288,10 +288,10 @@ def test_changed_requirements_are_installed_again(monkeypatch, tmp_path):
     assert fake.log == ["install", "install"]
 
 
-def test_without_a_network_nothing_is_made_anew(monkeypatch, tmp_path):
-    gone = environment.Unreachable("no network")
-    fake = FakeEnvironment(monkeypatch, tmp_path, True, [gone])
-    with pytest.raises(environment.Unreachable):
+@pytest.mark.parametrize("kind", [environment.Unreachable, steps.Failure], ids=["network", "pins"])
+def test_what_making_anew_would_not_mend_is_said_at_once(monkeypatch, tmp_path, kind):
+    fake = FakeEnvironment(monkeypatch, tmp_path, True, [kind("no")])
+    with pytest.raises(kind):
         environment.prepare(["requirements.txt"])
     assert fake.log == ["install"]
     assert not (tmp_path / "stamp.json").exists()
@@ -300,7 +300,10 @@ def test_without_a_network_nothing_is_made_anew(monkeypatch, tmp_path):
 def test_pips_words_for_no_network_are_known():
     said = "NewConnectionError('Failed to establish a new connection: [Errno -3] Temporary failure"
     assert environment.UNREACHABLE.search(said)
-    assert not environment.UNREACHABLE.search("ERROR: ResolutionImpossible: conflicting pins")
+    pins = "ERROR: ResolutionImpossible: conflicting pins"
+    assert not environment.UNREACHABLE.search(pins)
+    assert not environment.BROKEN.search(pins)
+    assert environment.BROKEN.search("error: uninstall-no-record-file")
 
 
 # ── one place for each thing ─────────────────────────────────────────────────────────────────

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import fcntl
 import functools
 import http.server
 import os
@@ -73,6 +74,19 @@ def build_pages():
     return len(list(HTML.rglob("*.html")))
 
 
+@contextlib.contextmanager
+def alone():
+    """One build at a time in this folder: a second one waits for the first."""
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another build is at work here; waiting for it.", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def build(steps):
     """Everything after the Python packages, one step after the other."""
     with steps.step("browser side") as notes:
@@ -130,7 +144,8 @@ def command():
     if serve:
         check_port(arguments.port)
     steps = Steps(STEPS, done=1)
-    build(steps)
+    with alone():
+        build(steps)
     if not serve:
         with steps.step(f"ready: {(HTML / 'index.html').relative_to(ROOT)}"):
             return

@@ -32,6 +32,11 @@ UNREACHABLE = re.compile(
     r"Network is unreachable|Max retries exceeded|Connection (refused|reset|timed out)|"
     r"ProxyError|Read timed out|ConnectTimeout|No matching distribution found",
 )
+# what pip says of a .venv that was left half-written
+BROKEN = re.compile(
+    r"no-record-file|Cannot uninstall|invalid-installed-package|Traceback|OSError|"
+    r"No module named|ImportError"
+)
 
 
 def fingerprint():
@@ -90,14 +95,19 @@ def pip(*arguments, check=True):
     errors = [line for line in output.splitlines() if line.startswith("ERROR")] or [output[-500:]]
     if UNREACHABLE.search(output):
         raise Unreachable(
-            f"{errors[-1]}\nA package could not be fetched: check the network (or the proxy and "
+            f"{errors[0]}\nA package could not be fetched: check the network (or the proxy and "
             f"index that pip is set to), then run the same command again. Log: {LOG}"
         )
-    raise Failure("\n".join([*errors[-3:], f"pip could not install the packages. Log: {LOG}"]))
+    kind = Broken if BROKEN.search(output) else Failure
+    raise kind("\n".join([*errors[-3:], f"pip could not install the packages. Log: {LOG}"]))
 
 
 class Unreachable(Failure):
     """The package index did not answer: making .venv anew would not help."""
+
+
+class Broken(Failure):
+    """What is in .venv is beyond repair: it has to be made anew."""
 
 
 def cpu_index():
@@ -137,12 +147,9 @@ def prepare(lists):
     lists = sorted({*lists, *have})
     try:
         install(lists)
-    except Unreachable:
-        raise
-    except Failure:
+    except Broken:
         if not kept:
             raise
-        # what was there is beyond repair: once more, from nothing
         create()
         install(lists)
     STAMP.write_text(json.dumps({"fingerprint": fingerprint(), "lists": lists}))

@@ -174,6 +174,7 @@ _SURFACE_TEXTS = {}
 
 
 def whole(name, value, low, high):
+    """The value, if it is a whole number from low to high; else ValueError."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ValueError(f"{name} is {value!r}; allowed: a whole number from {low} to {high}")
     return value

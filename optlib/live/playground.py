@@ -43,9 +43,15 @@ SURFACES = (
 _SCENES = {
     "himmelblau": {
         "start": (0, -3),
-        "view": (-24.5, 52.5),
+        "view": (-24.5, 50.5),
         "lr": {"gradient_descent": 0.01, "momentum": 0.01, "adam": 0.2},
     },
+    "ravine": {"view": (-62.5, 38.5)},
+    "rosenbrock": {"view": (-10.5, 56.5)},
+    "beale": {"view": (48.5, 46.5)},
+    "saddle": {"view": (58.5, 42.5)},
+    "monkey_saddle": {"start": (-0.02, 0.7), "view": (22.5, 42.5)},
+    "rastrigin": {"view": (-32.5, 60.5)},
 }
 _VIEW = (-32.5, 42.5)
 _LIMITS = {"azimuth": (-180, 180), "elevation": (2.5, 89.5), "zoom": (0.5, 4.0)}
@@ -174,7 +180,8 @@ def _module(cast, places):
         LOOKS=frame.json_text(looks(cast)),
     )
     shared = text[: text.index("\nexport {")]
-    lines = (line.strip() for line in frame._read("playground.js").splitlines())
+    own = frame._read("surface3d.js") + frame._read("playground.js")
+    lines = (line.strip() for line in own.splitlines())
     return "\n".join([shared, *(line for line in lines if line and not line.startswith("//"))])
 
 
@@ -259,7 +266,7 @@ def _paint(sheet, cast, shown, surface, start, steps, plan, view):
         return np.log1p(np.maximum(v - low, 0) / s) if log else v - low
 
     space = sheet.add_subplot(1, 2, 1, projection="3d", computed_zorder=False)
-    space.plot_surface(x, y, height(loss), cmap="Blues", alpha=0.75, linewidth=0)
+    space.plot_wireframe(x, y, height(loss), color="#6f8299", linewidth=0.4, rcount=31, ccount=31)
     space.view_init(elev=view["elevation"], azim=view["azimuth"] - 90)
     space.set(xlabel="x", ylabel="y", zlabel="log(1 + loss/s)" if log else "loss")
     space.set_zticklabels([])

@@ -126,7 +126,10 @@ def page_dark(browser):
 
 
 def visit(page, address):
-    """Go there and wait until the page's maths and figures stand."""
+    """Go there, wait until maths and figures stand, and scroll past all of it, as a reader does.
+
+    Figures draw when they come into view.
+    """
     page.goto(address, wait_until="load")
     page.wait_for_function(
         """async () => {
@@ -134,6 +137,18 @@ def visit(page, address):
           await document.fonts.ready;
           const state = document.querySelector('script[type$="jupyter.widget-state+json"]');
           return !state || document.documentElement.dataset.widgets === 'ready';
+        }"""
+    )
+    page.evaluate(
+        """async () => {
+          const frame = () => new Promise(requestAnimationFrame);
+          for (let y = 0; y < document.body.scrollHeight; y += innerHeight / 2) {
+            scrollTo({top: y, behavior: 'instant'});
+            await frame();
+            await frame();
+          }
+          scrollTo({top: 0, behavior: 'instant'});
+          await frame();
         }"""
     )
 

@@ -1,7 +1,7 @@
 """Every page of the built book: nothing from outside, nothing to complain of, all of it moves."""
 
 import pytest
-from conftest import assert_clean, axe, nudge, visit
+from conftest import ROOT, assert_clean, axe, book_pages, nudge, visit
 
 
 @pytest.fixture(params=["http", "file"])
@@ -54,11 +54,10 @@ def test_every_slider_moves_its_figure(site, page, name):
         what = f"slider {i}: {handle.evaluate(NAME)}"
         handle.scroll_into_view_if_needed()
         page.wait_for_timeout(100)
-        before, said = area.evaluate(SHOWN), handle.get_attribute("aria-valuetext")
+        before = area.evaluate(SHOWN)
         nudge(page, handle)
         page.wait_for_timeout(150)
         assert area.evaluate(SHOWN) != before, f"{what} moved, and its figure did not"
-        assert handle.get_attribute("aria-valuetext") != said, f"{what} does not say its value"
     assert_clean(page)
 
 
@@ -98,10 +97,11 @@ def test_theme_switch_goes_to_dark_and_back(book, page):
     assert_clean(page)
 
 
-def test_launch_buttons_name_binder_and_colab(book, page):
-    visit(page, book + "index.html")
-    chapter = page.locator("nav.bd-docs-nav a[href*='chapters/']").first.get_attribute("href")
-    visit(page, book + chapter)
-    links = page.locator("a[href]").evaluate_all("all => all.map(a => a.href)")
-    assert any(link.startswith("https://mybinder.org/") for link in links)
-    assert any(link.startswith("https://colab.research.google.com/") for link in links)
+def test_every_notebook_can_be_launched_on_binder_and_colab(book, page):
+    notebooks = [name for name in book_pages() if (ROOT / name).with_suffix(".ipynb").exists()]
+    assert notebooks
+    for name in notebooks:
+        page.goto(book + name)
+        links = page.locator("a[href]").evaluate_all("all => all.map(a => a.href)")
+        for host in ("https://mybinder.org/", "https://colab.research.google.com/"):
+            assert any(link.startswith(host) for link in links), (name, host)

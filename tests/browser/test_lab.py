@@ -81,7 +81,7 @@ def test_a_chapter_runs_and_its_slider_moves_the_figure(lab, browser):
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     handle = page.locator(".jp-OutputArea .widget-slider .noUi-handle").first
-    handle.wait_for()
+    handle.wait_for(timeout=180_000)
     idle.wait_for(timeout=180_000)
     assert page.locator(".jp-RenderedText[data-mime-type*='stderr']").all_inner_texts() == []
 
