@@ -6,6 +6,7 @@ import socket
 import sys
 from pathlib import Path
 
+import practice
 from book import check_port, has_desktop
 from steps import ROOT, main, quiet_environment
 
@@ -36,6 +37,8 @@ def command():
         "--LabApp.news_url=",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
+    if chapters.is_dir():
+        practice.write(arguments.root / "practice")
     print(f"JupyterLab on http://127.0.0.1:{port}/lab (the address with its token follows).")
     os.execve(sys.executable, [sys.executable, "-m", "jupyterlab", *settings], quiet_environment())
 

@@ -51,7 +51,23 @@ def _drop_output(cell):
             part.parent.remove(part)
 
 
+def launch_practice(app, pagename, templatename, context, doctree):
+    """On exercise pages the launch button opens the copy without solutions (tools/practice.py)."""
+    if not pagename.startswith("exercises/"):
+        return
+    source, practice = f"{pagename}.ipynb", f"practice/{pagename.rsplit('/', 1)[1]}.ipynb"
+    for button in context.get("header_buttons", []):
+        links = button.get("buttons", [])
+        # Colab opens files of the repository, and the practice copies are not in it.
+        links[:] = [link for link in links if "colab." not in link.get("url", "")]
+        for link in links:
+            if "urlpath=" in link.get("url", ""):
+                link["url"] = link["url"].replace(source, practice)
+
+
 def setup(app):
     # After the notebook's outputs are in the tree, before it is stored.
     app.connect("doctree-read", fold_solutions, priority=100)
+    # After the theme has made its buttons.
+    app.connect("html-page-context", launch_practice, priority=950)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "version": "1"}
