@@ -320,9 +320,9 @@ def test_every_requirement_is_pinned_as_in_the_constraints():
     pins = dict(
         line.split("==") for line in (ROOT / "constraints.txt").read_text().split() if "==" in line
     )
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-grading.txt"):
         for package, version in re.findall(
-            r"^([\w.-]+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE
+            r"^([\w.-]+)(?:\[\w+\])?==(\S+)", (ROOT / name).read_text(), re.MULTILINE
         ):
             assert pins[package.lower().replace("_", "-")] == version
 

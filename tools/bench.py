@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import bench_grading
+import bench_steps
 import book as book_tool
 from steps import BUILD, HTML, ROOT, Failure, find_program, main, quiet_environment, run
 
@@ -187,7 +189,14 @@ def build_times():
     ]
 
 
-MEASUREMENTS = [weights, ready, key_press, build_times]
+MEASUREMENTS = [
+    weights,
+    ready,
+    key_press,
+    *bench_steps.MEASUREMENTS,
+    *bench_grading.MEASUREMENTS,
+    build_times,
+]
 
 
 def command():

@@ -26,7 +26,12 @@ from steps import PYTHON, ROOT, VENV, Failure, Steps, main
 
 STAMP = VENV / ".installed.json"
 LOG = VENV / "pip.log"
-LISTS = ["requirements.txt", "requirements-dev.txt", "constraints.txt"]
+LISTS = [
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-grading.txt",
+    "constraints.txt",
+]
 UNREACHABLE = re.compile(
     r"Failed to establish a new connection|name resolution|Name or service not known|"
     r"Network is unreachable|Max retries exceeded|Connection (refused|reset|timed out)|"
