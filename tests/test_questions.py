@@ -330,7 +330,9 @@ def steps(question):
         measured.append(r.steps_to(1e-6 * r.loss[0]))
     assert set(measured) == {35}
     shy = -np.log(1 - 1 / kappa)
-    numbers_are(question, 35, digits / best, 6 / (2 * best), digits / (2 * shy), digits / shy)
+    worse = -np.log(99 / 101)  # kappa = 100
+    wrong = digits / (2 * worse), digits / best, 6 / (2 * best), digits / (2 * shy), digits / shy
+    numbers_are(question, 35, *wrong)
     says(question.options[0], f"{digits / (2 * best):.1f}")
 
 
@@ -339,38 +341,46 @@ def arrives(question):
     def ends(gradient, start, lr):
         return run(gradient_descent, gradient, start, 20_000, lr=lr)
 
-    bowl = ends(lambda x: 2 * x, 1000.0, 0.99)
-    assert abs(bowl.theta[-1]) < 1e-9
-    says(option(question, "$x^2$"), f"{1 - 0.99 * 2:.2f}")
-    corner = ends(np.sign, 0.0005, 0.001)
-    assert np.allclose(abs(corner.theta), 0.0005)
-    says(option(question, "|x|"), "0.0005")
-    drift = ends(lambda x: -np.exp(-x), 0.0, 1.0)
-    says(option(question, "e^{-x}"), f"{drift.theta[-1]:.1f}", "20,000")
+    for start in (0.01, -0.5, 3.0, 100.0):
+        assert abs(ends(np.tanh, start, 1.9).theta[-1]) < 1e-9
+        assert abs(ends(lambda x: np.clip(10 * x, -1, 1), start, 0.15).theta[-1]) < 1e-9
+        root = ends(lambda x: 1.5 * np.sign(x) * np.sqrt(abs(x)), start, 0.1)
+        says(option(question, "^{3/2}"), f"{abs(root.theta[-1]):.4f}")
+    says(option(question, "rounded off"), "Curvature 10", f"{2 / 10}")
     for start in (-20.0, 3.0, 100.0):
         assert abs(ends(lambda x: 2 * x + 3 * np.sin(2 * x), start, 1 / 8).theta[-1]) < 1e-9
     says(option(question, "\\sin"), f"{2 + 3 * 2}")
     assert ends(lambda x: 4 * x**3, 22.0, 0.001).diverged is None
     assert ends(lambda x: 4 * x**3, 23.0, 0.001).diverged is not None
     says(option(question, "$x^4$"), "22", "23")
-    right = {option(question, "$x^2$").label, option(question, "\\sin").label}
+    right = {option(question, words).label for words in ("cosh", "rounded off", "\\sin")}
     assert {o.label for o in question.options if o.right} == right
 
 
 @recomputes("predict-adam-decades")
 def decades(question):
     start, rates = (1.0, 0.4), np.logspace(-6, 6, 241)
+
+    def edge(name, inside, outside):
+        for _ in range(20):
+            middle = (inside * outside) ** 0.5
+            found = sweep(name, surfaces.ravine, start, 300, lr=np.array([middle]))
+            good = found.finite[0] and found.loss[0] <= f0 / 1000
+            inside, outside = (middle, outside) if good else (inside, middle)
+        return inside
+
     f0 = surfaces.ravine(np.array(start))
     ends = {}
     for name in ("gradient_descent", "adam"):
         grid = sweep(name, surfaces.ravine, start, 300, lr=rates)
         good = rates[grid.finite & (grid.loss <= f0 / 1000)]
-        ends[name] = good.min(), good.max(), f"{np.log10(good.max() / good.min()):.1f}"
+        low, high = edge(name, good.min(), good.min() / 10), edge(name, good.max(), good.max() * 10)
+        ends[name] = low, high, f"{np.log10(high / low):.2f}"
     low, high, width = ends["adam"]
     says(question, f"{width} decades", f"{low:.2g}", f"{float(f'{high:.2g}'):,.0f}")
     text = " ".join(question.text)
     low, high, width = ends["gradient_descent"]
-    assert all(part in text for part in (f"{low:.2g}", f"{high:.2g}", f"{width} of a decade"))
+    assert all(part in text for part in (f"{low:.2g}", f"{high:.3g}", f"{width} of a decade"))
     assert f"begins at {ends['adam'][0]:.2g}" in text
 
 
