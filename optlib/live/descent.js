@@ -44,6 +44,14 @@ function deviates(seed, count) {
   return Float64Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()));
 }
 
+// By a hundredth of the span or less, onto a whole number of steps: zero is always one of them.
+function nudged(v, by, span, repeated) {
+  if (by === 0) return v;
+  const step = 10 ** Math.floor(Math.log10(span / 100)) * Math.min(1, Math.abs(by)), count = repeated ? 4 : 1;
+  const k = by > 0 ? Math.floor(v / step + 1e-6) + count : Math.ceil(v / step - 1e-6) - count;
+  return +(k * step).toPrecision(12);
+}
+
 const within = ([x, y], [x0, x1, y0, y1]) => x >= x0 && x <= x1 && y >= y0 && y <= y1;
 
 function compute(spec, get, memo) {
@@ -319,9 +327,9 @@ const descent = (spec) => ({
     const text = `x ${short(start[0])}, y ${short(start[1])}`;
     return [{
       label: "Start", text, value: start[0], low: x0, high: x1, x: scale.X(start[0]), y: scale.Y(start[1]),
-      hint: "Start: drag, or move with the arrow keys",
+      hint: "Start: drag, or move with the arrow keys; with Shift, a tenth of the step",
       drag: (px, py) => held(scale.x(px), scale.y(py)),
-      nudge: (dx, dy) => held(start[0] + (dx * (x1 - x0)) / 100, start[1] + (dy * (y1 - y0)) / 100),
+      nudge: (dx, dy, repeated) => held(nudged(start[0], dx, x1 - x0, repeated), nudged(start[1], dy, y1 - y0, repeated)),
     }];
   },
   press(px, py, { surface }, view) {
@@ -331,5 +339,5 @@ const descent = (spec) => ({
   },
 });
 
-export { RULES, SURFACES, SCHEDULES, race, deviates };
+export { RULES, SURFACES, SCHEDULES, race, deviates, nudged, moved, onMark, typed, meant };
 export default liveFigure(descent);

@@ -36,6 +36,47 @@ function short(value) {
   return text.replaceAll("-", "−");
 }
 
+const grouped = (value) => String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ",");
+
+// Text of a number that can be typed back: five digits, of a whole number all, in groups.
+function typed(value, marks) {
+  const near = +value.toPrecision(5), size = Math.abs(near);
+  if (marks === "integers" && Number.isInteger(value)) return grouped(value);
+  return (near !== 0 && (size < 1e-4 || size >= 1e6) ? near.toExponential().replace("e+", "e") : String(near)).replaceAll("-", "−");
+}
+
+// The number that a reader means: 0.0205, 2/101, 1e−3, 10,000. NaN for anything else.
+function meant(text) {
+  const parts = text.replaceAll("−", "-").replace(/[\s\u00a0]/g, "").replace(/,(?=\d{3}(\D|$))/g, "").split("/");
+  if (parts.length > 2 || parts.some((p) => p === "" || !Number.isFinite(Number(p)))) return NaN;
+  return parts.length === 2 ? Number(parts[0]) / Number(parts[1]) : Number(parts[0]);
+}
+
+// Where a key takes a slider: way is 1 or -1, size "step", "held" (the key repeats) or "page".
+// Between two numbers of three digits the author's own is a mark too.
+function moved(value, way, size, marks, author, [low, high]) {
+  const within = (v) => Math.min(high, Math.max(low, v));
+  const after = (unit, from, count) => (way > 0 ? Math.floor(from / unit + 1e-6) + count : Math.ceil(from / unit - 1e-6) - count);
+  if (typeof marks === "number") {
+    const k = after(marks, value - author, size === "page" ? 10 : 1);
+    return within(k ? +(author + k * marks).toPrecision(12) : author);
+  }
+  const digit = 10 ** (Math.floor(Math.log10(value * (1 + way * 1e-9))) - 2), unit = marks === "integers" ? Math.max(1, digit) : digit;
+  let next = +(after(unit, value, 1) * unit).toPrecision(12);
+  if ((author - value) * way > 1e-9 * value && (next - author) * way > 0) next = author;
+  const far = onMark(value * 10 ** (way * { step: 0, held: 0.01, page: 0.1 }[size]), marks, author, [low, high]);
+  return within((far - next) * way > 0 ? far : next);
+}
+
+// The mark nearest to a value that the mouse points at.
+function onMark(value, marks, author, [low, high]) {
+  const number = typeof marks === "number";
+  const k = number && Math.round((value - author) / marks);
+  const mark = number ? (k ? +(author + k * marks).toPrecision(12) : author) : +value.toPrecision(3);
+  const close = !number && Math.abs(Math.log10(value / author)) < 0.003;
+  return Math.min(high, Math.max(low, close ? author : marks === "integers" ? Math.round(mark) : mark));
+}
+
 // ---- axes
 
 function ticks(low, high, count) {
@@ -210,7 +251,7 @@ async function copy(text) {
 
 // ---- settings in an address and in a Python call
 
-const written = (value) => (Array.isArray(value) ? value.map(written).join(",") : typeof value === "number" ? String(+value.toPrecision(7)) : String(value));
+const written = (value) => (Array.isArray(value) ? value.map(written).join(",") : typeof value === "number" ? String(+value.toPrecision(12)) : String(value));
 
 function python(value) {
   if (Array.isArray(value)) return "(" + value.map(python).join(", ") + (value.length === 1 ? ",)" : ")");
@@ -273,15 +314,17 @@ function mount(figure, model, el) {
     }
   };
 
+  // Two figures of a page may show the same thing: the name tells them apart.
+  const title = `${spec.alt} (${spec.name})`;
   const canvas = element("canvas", { role: "img" }), ctx = canvas.getContext("2d");
   const stage = element("div", { class: "live-stage" }, canvas);
   const legend = element("div", { class: "live-legend" });
   const note = element("span", { class: "live-note", role: "status" });
   const spoken = element("span", { class: "live-hidden", role: "status" });
-  const values = element("details", { class: "live-values" }, element("summary", {}, "Table of values"), element("div", { tabindex: "0", role: "region", "aria-label": "Table of values" }));
+  const values = element("details", { class: "live-values" }, element("summary", {}, "Table of values"), element("div", { tabindex: "0", role: "region", "aria-label": `Table of values: ${title}` }));
   const bar = element("div", { class: "live-bar" });
   const panel = element("div", { class: "live-panel" });
-  const root = element("section", { class: "live", "aria-label": spec.alt }, legend, stage, bar, panel, values, spoken);
+  const root = element("section", { class: "live", "aria-label": title }, legend, stage, bar, panel, values, spoken);
   el.append(root);
 
   let data, view, asked = 0, stale = true, onScreen = false, printing = false, draws = 0, drawn = 0, speech = 0;
@@ -312,13 +355,11 @@ function mount(figure, model, el) {
       ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
       ctx.clearRect(0, 0, view.width, view.height);
       figure.draw(ctx, data, { ...view, ratio });
-      root.dataset.scheme = view.theme.dark ? "dark" : "light";
-      container()?.classList.toggle("live-dark", view.theme.dark);
+      dress();
       canvas.setAttribute("aria-label", figure.describe(data));
       showSeries();
       figure.panel?.(panel, data, set);
       showHandles();
-      showControls();
       if (values.open) showTable();
       player?.show();
       clearTimeout(speech);
@@ -351,9 +392,37 @@ function mount(figure, model, el) {
 
   const container = () => el.closest(".live-figure");
 
-  function showControls() {
-    const box = container();
-    if (!figure.active || !box) return;
+  // What is right before anything is drawn: the scheme, and the controls that matter.
+  function dress() {
+    const box = container(), { dark } = theme();
+    root.dataset.scheme = dark ? "dark" : "light";
+    if (!box) return;
+    box.classList.toggle("live-dark", dark);
+    if (adopted.size < inMarks.length) adoptControls(box);
+    showControls(box);
+  }
+
+  // The sliders keep what is typed, or linked, to the last digit, and move on the marks.
+  const inMarks = Object.keys(spec.marks || {}), adopted = new Set(), exact = { ...spec.defaults };
+  let waiting = null;
+  function adoptControls(box) {
+    for (const name of inMarks) {
+      const control = !adopted.has(name) && box.querySelector(":scope .live-for-" + name);
+      if (!control || !adopt(control, spec, name, get, set)) continue;
+      adopted.add(name);
+      // Through a logarithm and back a value loses its last bit.
+      const value = get(name), whole = exact[name];
+      if (value !== whole && Math.abs(value - whole) < 1e-9 * Math.abs(whole)) set({ [name]: whole }, true);
+    }
+    if (adopted.size === inMarks.length) waiting?.disconnect();
+    else if (!waiting) {
+      waiting = new MutationObserver(dress);
+      waiting.observe(box, { childList: true, subtree: true });
+    }
+  }
+
+  function showControls(box) {
+    if (!figure.active) return;
     const active = figure.active(get);
     for (const name of names) {
       for (const node of box.querySelectorAll(":scope .live-for-" + name)) node.classList.toggle("live-off", !active.has(name));
@@ -374,13 +443,15 @@ function mount(figure, model, el) {
         const swatch = element("canvas", { width: 68, height: 28, "aria-hidden": "true", class: "live-swatch" });
         const toggle = series.length > 1 && figure.toggle;
         name.append(toggle ? button("", () => set(figure.toggle(s.key, get)), { class: "live-toggle" }) : element("span", { class: "live-toggle" }));
-        name.firstChild.append(swatch, s.label);
-        return { cells, swatch, toggle: toggle && name.firstChild, row: element("tr", {}, name, ...cells) };
+        const label = document.createTextNode("");
+        name.firstChild.append(swatch, label);
+        return { label, cells, swatch, toggle: toggle && name.firstChild, row: element("tr", {}, name, ...cells) };
       });
       legend.replaceChildren(element("table", {}, element("thead", {}, element("tr", {}, ...head.map((h) => element("th", { scope: "col" }, h)))), element("tbody", {}, ...rows.map((r) => r.row))));
     }
     series.forEach((s, k) => {
       const r = rows[k], look = s.colour + s.on;
+      if (r.label.data !== s.label) r.label.data = s.label;
       s.cells.forEach((text, i) => r.cells[i].textContent !== text && (r.cells[i].textContent = text));
       if (r.look === look) return;
       r.look = look;
@@ -395,7 +466,7 @@ function mount(figure, model, el) {
     c.clearRect(0, 0, 34, 14);
     c.strokeStyle = c.fillStyle = s.colour;
     c.globalAlpha = s.on ? 1 : 0.4;
-    c.lineWidth = 2;
+    c.lineWidth = s.weight || 2;
     c.setLineDash(s.dash || []);
     line(c, 1, 7, 33, 7);
     if (s.marker) marker(c, s.marker, 17, 7, 4);
@@ -440,8 +511,12 @@ function mount(figure, model, el) {
       if (!way || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
       event.stopPropagation();
-      const by = event.shiftKey ? 10 : 1;
-      set(handle.now.nudge(way[0] * by, way[1] * by), true);
+      if (stale) { // keys may come faster than frames
+        cancelAnimationFrame(asked);
+        draw();
+      }
+      const by = event.shiftKey ? 0.1 : 1;
+      set(handle.now.nudge(way[0] * by, way[1] * by, event.repeat), true);
     });
     stage.append(node);
     return handle;
@@ -486,6 +561,7 @@ function mount(figure, model, el) {
       const value = options ? (options.includes(text) ? text : undefined) : parsed(text, spec.defaults[key], spec.limits[key]);
       if (value !== undefined) changes[key] = value;
     }
+    Object.assign(exact, changes);
     set(changes, true);
     root.scrollIntoView({ block: "center" });
   }
@@ -504,7 +580,7 @@ function mount(figure, model, el) {
     shown.forEach((s, k) => {
       const y = height + 10 + 20 * k;
       paper.fillStyle = paper.strokeStyle = s.colour;
-      paper.lineWidth = 2;
+      paper.lineWidth = s.weight || 2;
       paper.setLineDash(s.dash || []);
       line(paper, 12, y, 44, y);
       if (s.marker) marker(paper, s.marker, 28, y, 4);
@@ -554,27 +630,40 @@ function mount(figure, model, el) {
   }, { rootMargin: "200px" });
   sight.observe(stage);
   const room = new ResizeObserver(() => {
-    if (!view) canvas.style.height = size().height + "px";
-    else if (size().width !== view.width) ask();
+    if (!view) {
+      canvas.style.height = size().height + "px";
+      dress();
+    } else if (size().width !== view.width) ask();
   });
   room.observe(stage);
-  const looks = new MutationObserver(ask);
+  const restyle = () => {
+    dress();
+    ask();
+  };
+  const looks = new MutationObserver(restyle);
   looks.observe(document.documentElement, { attributeFilter: ["data-theme"] });
   looks.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
   const scheme = matchMedia("(prefers-color-scheme: dark)"), print = matchMedia("print");
   const onPrint = () => { printing = print.matches; draw(); };
-  scheme.addEventListener("change", ask);
+  scheme.addEventListener("change", restyle);
   print.addEventListener("change", onPrint);
   addEventListener("hashchange", readAddress);
   readAddress();
+  // Before it is seen, and so drawn, the figure says what it shows and its buttons what they do.
+  try {
+    canvas.setAttribute("aria-label", figure.describe(figure.compute(get, memo)));
+  } catch {
+    canvas.setAttribute("aria-label", spec.alt); // the drawing will tell
+  }
+  player?.show();
 
   return () => {
     cancelAnimationFrame(asked);
     asked = 0;
     clearTimeout(speech);
     player?.stop();
-    [sight, room, looks].forEach((observer) => observer.disconnect());
-    scheme.removeEventListener("change", ask);
+    [sight, room, looks, waiting].forEach((observer) => observer?.disconnect());
+    scheme.removeEventListener("change", restyle);
     print.removeEventListener("change", onPrint);
     removeEventListener("hashchange", readAddress);
     names.forEach((name) => model.off("change:" + name, changed[name]));
@@ -615,6 +704,53 @@ function newPlayer({ get, set, range, visible }) {
     count.textContent = text;
   }
   return { node: element("span", { class: "live-player", role: "group", "aria-label": "Animation" }, back, start, next, count), stop, show };
+}
+
+// Takes over a slider of ipywidgets: its own way from the handle to the value goes through the
+// slider's step and the digits of its readout, and changes a value by being looked at.
+function adopt(control, spec, name, get, set) {
+  const slider = control.querySelector(".noUi-target")?.noUiSlider, readout = control.querySelector(".widget-readout");
+  if (!slider || !readout) return false;
+  const handle = control.querySelector(".noUi-handle");
+  const marks = spec.marks[name], limits = spec.limits[name], author = spec.defaults[name];
+  const put = (value) => set({ [name]: Math.min(limits[1], Math.max(limits[0], value)) });
+  slider.off("update");
+  slider.off("change");
+  slider.on("slide", (values, index, [at]) => put(onMark(typeof marks === "number" ? at : 10 ** at, marks, author, limits)));
+  const text = () => typed(get(name), marks);
+  const tell = () => {
+    if (document.activeElement === readout) return;
+    if (readout.textContent !== text()) readout.textContent = text();
+    handle.setAttribute("aria-valuetext", text());
+  };
+  new MutationObserver(tell).observe(readout, { childList: true, characterData: true, subtree: true });
+  tell();
+  const enter = () => {
+    const value = meant(readout.textContent);
+    if (readout.textContent !== text() && !Number.isNaN(value)) put(value);
+    readout.textContent = text();
+    handle.setAttribute("aria-valuetext", text());
+  };
+  // In the capture phase, above the slider's own listeners, which then hear nothing.
+  const stop = (event) => event.stopPropagation();
+  control.parentNode.addEventListener("blur", (event) => event.target === readout && (stop(event), enter()), true);
+  control.parentNode.addEventListener("keydown", (event) => {
+    const { key, target } = event;
+    if (target === readout) {
+      if (key === "Escape") readout.textContent = text();
+      else if (key === "Enter") enter();
+      else return;
+    } else if (control.contains(target) && target.classList.contains("noUi-handle") && !(event.ctrlKey || event.metaKey || event.altKey)) {
+      const way = { ArrowLeft: -1, ArrowDown: -1, PageDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 1 }[key];
+      if (way) put(moved(get(name), way, key.startsWith("Page") ? "page" : event.repeat ? "held" : "step", marks, author, limits));
+      else if (key === "Home") put(limits[0]);
+      else if (key === "End") put(limits[1]);
+      else return;
+    } else return;
+    event.preventDefault();
+    stop(event);
+  }, true);
+  return true;
 }
 
 // ipywidgets leaves the handles of its sliders without a name, and a logarithmic one reads out its

@@ -38,6 +38,9 @@ class Setting:
     control : an ipywidget, or None where the picture itself is the control.
     choices : for a choice, the options that the index stands for.
     limits : for a number, (lowest, highest); a value from an address is held to them.
+    marks : where the keys and the mouse move a slider that also takes any other value: "log"
+        (numbers of three digits), "integers" (those of them that are whole), or a step counted
+        from value.
     """
 
     name: str
@@ -45,25 +48,30 @@ class Setting:
     control: widgets.Widget | None = None
     choices: tuple = ()
     limits: tuple = ()
+    marks: str | float | None = None
 
 
-def log_slider(name, label, value, low, high):
-    """A positive number on a logarithmic scale, from low to high."""
+# The slider of the browser moves every value to a multiple of its step, also one that was typed or
+# came with a link. So the step is next to nothing, and the frame knows the marks; see frame.js.
+_EXACT = 1e-12
+
+
+def log_slider(name, label, value, low, high, whole=False):
+    """A positive number on a logarithmic scale, from low to high; whole: only integers."""
     in_range(name, value, low, high)
-    # The marks of the scale are counted from the value: the browser moves it to the nearest.
-    step, place = 0.02, math.log10(value)
     control = widgets.FloatLogSlider(
         value=value,
         base=10,
-        min=place - step * math.floor((place - math.log10(low)) / step + 1e-9),
-        max=place + step * math.floor((math.log10(high) - place) / step + 1e-9),
-        step=step,
+        min=math.log10(low) - _EXACT,
+        max=math.log10(high) + _EXACT,
+        step=_EXACT,
         description=label,
-        readout_format=".1e" if low < 1e-5 else ".3g",
+        readout_format=",.0f" if whole else ".1e" if low < 1e-5 else ".4g",
         style=_LABEL,
         layout=_WIDTH,
     )
-    return Setting(name, float(value), control, limits=(low, high))
+    marks = "integers" if whole else "log"
+    return Setting(name, float(value), control, limits=(low, high), marks=marks)
 
 
 def slider(name, label, value, low, high, step=None):
@@ -73,18 +81,17 @@ def slider(name, label, value, low, high, step=None):
         coarse = 10.0 ** math.floor(math.log10((high - low) / 50))
         steps = [coarse, coarse / 10, coarse / 100]
         step = next((s for s in steps if abs((value - low) / s % 1 - 0.5) > 0.4999), coarse)
-    # As above, the marks are counted from the value, and so are the ends.
     control = widgets.FloatSlider(
         value=value,
-        min=round(value - step * math.floor((value - low) / step + 1e-6), 12),
-        max=round(value + step * math.floor((high - value) / step + 1e-6), 12),
-        step=step,
+        min=low,
+        max=high,
+        step=_EXACT,
         description=label,
         readout_format=f".{max(0, -math.floor(math.log10(step) + 1e-9))}f",
         style=_LABEL,
         layout=_WIDTH,
     )
-    return Setting(name, float(value), control, limits=(low, high))
+    return Setting(name, float(value), control, limits=(low, high), marks=step)
 
 
 def integer(name, label, value, low, high):
@@ -124,7 +131,7 @@ def in_range(name, value, low, high):
 
 # How a rule's argument is shown: label, and the range of a slider (log, linear) or of a checkbox.
 _ARGUMENTS = {
-    "lr": ("rate η", "log", None),
+    "lr": ("step size η", "log", None),
     "beta": ("momentum β", "linear", (0, 0.99)),
     "beta1": ("average β₁", "linear", (0, 0.99)),
     "beta2": ("average β₂", "linear", (0, 0.999)),
@@ -136,7 +143,7 @@ _ARGUMENTS = {
     "centered": ("centered", "checkbox", None),
     "initial_accumulator": ("first sum", "log", (1e-6, 10)),
     "momentum_decay": ("momentum decay", "log", (1e-4, 1)),
-    "lr_decay": ("rate decay", "linear", (0, 1)),
+    "lr_decay": ("decay of η", "linear", (0, 1)),
     "clip": ("clip", "log", (1e-3, 100)),
 }
 
@@ -248,6 +255,7 @@ def build(kind, name, module, settings, call, alt, paint, data=None, span=None):
         "defaults": {s.name: s.value for s in settings},
         "choices": {s.name: list(s.choices) for s in settings if s.choices},
         "limits": {s.name: list(s.limits) for s in settings if s.limits},
+        "marks": {s.name: s.marks for s in settings if s.marks},
         **(data or {}),
     }
     values = {s.name: s.value for s in settings}

@@ -32,7 +32,8 @@ function drawBox(ctx, cam, theme, { window: [x0, x1, y0, y1] }, scale) {
   stroke([ax, ay, 0], [ax, ay, TALL]);
   put(scale.s ? "loss, log scale" : "loss", [ax, ay, TALL], theme.ink);
   words.at(-1)[1] = [Math.max(46, words.at(-1)[1][0]), words.at(-1)[1][1] - 18];
-  for (const v of heightTicks(scale)) {
+  const tall = cam.project([ax, ay, 0])[1] - cam.project([ax, ay, TALL])[1];
+  for (const v of heightTicks(scale, Math.max(0.1, 13 / tall))) {
     const z = TALL * scale.height(v);
     ctx.strokeStyle = theme.grid;
     stroke([sx, -sy, z], [-sx, -sy, z]);

@@ -237,20 +237,9 @@ def _scenes(places, settings, plan, rates):
         scene["start"] = list(chosen.get("start", ()))
         for n in lrs:
             users = [r for r, taken in plan.arguments.items() if taken.get("lr") == n]
-            scene[n] = _on_mark(by_name[n], min(rates[name][r] for r in users))
+            scene[n] = min(rates[name][r] for r in users)
         scenes[name] = scene
     return scenes
-
-
-def _on_mark(setting, value):
-    """The mark of the setting's slider nearest to value: the browser would move it there."""
-    control = setting.control
-    log = "Log" in type(control).__name__
-    at = math.log10(value) if log else value
-    marks = round((control.max - control.min) / control.step)
-    mark = min(max(round((at - control.min) / control.step), 0), marks)
-    at = control.min + mark * control.step
-    return float(f"{10**at if log else at:.12g}")
 
 
 def _paint(sheet, cast, shown, surface, start, steps, plan, view):

@@ -35,29 +35,86 @@ function errors(m, steps) {
 
 const POINTS = 420;
 
+// Where f is least: the first lowest point of the grid, then golden sections around it.
+function lowest(f, grid) {
+  const values = Array.from(grid, f), least = Math.min(...values), k = values.findIndex((v) => v <= least + 1e-12);
+  const golden = (Math.sqrt(5) - 1) / 2;
+  let a = grid[Math.max(0, k - 1)], b = grid[Math.min(grid.length - 1, k + 1)];
+  for (let n = 0; n < 70; n++) {
+    const c = b - golden * (b - a), d = a + golden * (b - a);
+    if (f(c) <= f(d)) b = d;
+    else a = c;
+  }
+  const found = (a + b) / 2;
+  return f(found) < values[k] ? found : grid[k];
+}
+
+// The grid, and one more point on it in its place: the curves then have their tip.
+function withPoint(grid, point) {
+  const k = grid.findIndex((v) => v >= point);
+  return Float64Array.from(grid[k] === point ? grid : [...grid.subarray(0, k), point, ...grid.subarray(k)]);
+}
+
 function compute(spec, get) {
   const name = get("rule"), rule = RULES[name], kappa = get("kappa"), lr = get("lr");
   const h = { ...rule.hyper };
   for (const key of spec.arguments[name]) h[key] = get(key);
   // lr is given in units of 1/L with L = kappa.
   const at = (scaled, curvature) => matrix(rule, curvature, { ...h, lr: scaled / kappa });
-  const grid = Float64Array.from({ length: POINTS + 1 }, (_, k) => (spec.reach * k) / POINTS);
+  const even = Float64Array.from({ length: POINTS + 1 }, (_, k) => (spec.reach * k) / POINTS);
+  const larger = (v) => Math.max(radius(at(v, 1)), radius(at(v, kappa)));
+  const best = lowest(larger, even), grid = withPoint(even, best);
   const flat = grid.map((v) => radius(at(v, 1))), steep = grid.map((v) => radius(at(v, kappa)));
   const worst = grid.map((_, k) => Math.max(flat[k], steep[k]));
-  const best = worst.indexOf(Math.min(...worst));
   const rates = [radius(at(lr, 1)), radius(at(lr, kappa))];
   const paths = [errors(at(lr, 1), spec.steps), errors(at(lr, kappa), spec.steps)];
-  return { name, look: LOOKS[name], kappa, lr, grid, flat, steep, worst, best: [grid[best], worst[best]], rates, rho: Math.max(...rates), paths, steps: spec.steps };
+  return { name, look: LOOKS[name], kappa, lr, grid, flat, steep, worst, best: [best, larger(best)], rates, rho: Math.max(...rates), paths, steps: spec.steps };
 }
 
-const needed = (rho) => (rho >= 1 ? "never" : rho === 0 ? "1" : String(Math.ceil(Math.log(1e-6) / (2 * Math.log(rho)) - 1e-9)));
+const counted = (v) => (Number.isInteger(v) ? grouped(v) : short(v));
+
+const needed = (rho) => (rho >= 1 ? "never" : rho === 0 ? "1" : grouped(Math.ceil(Math.log(1e-6) / (2 * Math.log(rho)) - 1e-9)));
+
+const DECIDES = ["#848d97", "#7d8590"]; // the larger factor, on light and on dark
 
 const tallness = (wide, width) => (wide ? Math.max(270, width * 0.38) : Math.max(230, width * 0.66));
 
 const TOP = 1.3;
 
+// Five digits: 1.9998 is not 2, nor 0.9998 one; what is zero but for rounding is zero.
+const fine = (v) => (Math.abs(v) < 1e-9 ? "0" : Math.abs(v) < 1e-3 || Math.abs(v) >= 1e5 ? short(v) : String(+v.toPrecision(5)).replace("-", "−"));
+
+// Points of a curve at most three pixels apart.
+function dotted(curve) {
+  const points = [curve[0]];
+  for (const [x, y] of curve) {
+    const [a, b] = points.at(-1), count = Math.floor(Math.hypot(x - a, y - b) / 3);
+    for (let k = 1; k <= count; k++) points.push([a + (k / count) * (x - a), b + (k / count) * (y - b)]);
+  }
+  return points;
+}
+
+// A place near (x, y) for a text of this size where no curve runs: {left, top}, inside the box.
+// curves are lists of pixels [x, y]; a near free place is taken, or else the least crowded.
+function freePlace(x, y, width, height, box, curves) {
+  const pad = 4, points = curves.flatMap(dotted);
+  let found = null;
+  for (const dy of [14, 22, 32, 44, 58, 74, 92]) {
+    for (const dx of [14, 26, 42, 62, 90]) {
+      for (const [left, top] of [[x - dx - width, y - dy - height], [x + dx, y - dy - height], [x + dx, y + dy], [x - dx - width, y + dy], [x + dx, y - height / 2], [x - dx - width, y - height / 2], [x - width / 2, y - dy - height], [x - width / 2, y + dy]]) {
+        if (left < box.left + pad || left + width > box.left + box.width - pad || top < box.top + pad || top + height > box.top + box.height - pad) continue;
+        const hits = points.filter(([a, b]) => a > left - pad && a < left + width + pad && b > top - pad && b < top + height + pad).length;
+        const far = Math.hypot(Math.max(left - x, 0, x - left - width), Math.max(top - y, 0, y - top - height));
+        if (!found || hits < found.hits || (hits === found.hits && far < found.far)) found = { left, top, hits, far };
+        if (!found.hits) return found;
+      }
+    }
+  }
+  return found || { left: x, top: y, hits: 0, far: 0 };
+}
+
 function drawCurve(ctx, data, { theme }, box, reach) {
-  const { X, Y } = axes(ctx, box, { low: 0, high: reach, name: "rate ηL" }, { low: 0, high: TOP, name: "factor per step" }, theme, { grid: true });
+  const { X, Y } = axes(ctx, box, { low: 0, high: reach, name: "step size ηL" }, { low: 0, high: TOP, name: "factor per step" }, theme, { grid: true });
   const colour = data.look[theme.dark ? 1 : 0];
   inside(ctx, box, () => {
     ctx.fillStyle = theme.dark ? "#ff8a8018" : "#b3261e12";
@@ -72,7 +129,7 @@ function drawCurve(ctx, data, { theme }, box, reach) {
       ctx.strokeStyle = stroke;
       polyline(ctx, values.length, (k) => X(data.grid[k]), (k) => Y(values[k]));
     };
-    curve(data.worst, [], 7, colour + "40");
+    curve(data.worst, [], 7, DECIDES[+theme.dark]);
     curve(data.flat, [2, 3], 2, colour);
     curve(data.steep, [8, 4], 2, colour);
     ctx.setLineDash([]);
@@ -82,12 +139,20 @@ function drawCurve(ctx, data, { theme }, box, reach) {
     ctx.fillStyle = theme.ink;
     ctx.font = theme.font;
     ctx.textBaseline = "bottom";
-    ctx.fillText("grows", box.left + 6, Y(1) - 4);
-    const [x, y] = data.best, right = X(x) > box.left + 0.6 * box.width;
-    marker(ctx, "D", X(x), Y(y), 4);
-    ctx.textAlign = right ? "right" : "left";
-    ctx.textBaseline = "top";
-    halo(ctx, `best: ${short(y)} at ${short(x)}`, X(x) + (right ? -4 : 4), Y(y) + 20, theme);
+    ctx.fillText("grows", box.left + 6, Y(1) - 6);
+    const [x, y] = data.best.map((v, k) => (k ? Y(v) : X(v))), label = `best: ${fine(data.best[1])} at ${fine(data.best[0])}`;
+    const pixels = (values) => Array.from(values, (v, k) => [X(data.grid[k]), Math.max(Y(v), box.top - 50)]);
+    const limit = [[box.left, Y(1)], [box.left + box.width, Y(1)]], grows = [[box.left, Y(1) - 10], [box.left + 6 + ctx.measureText("grows").width, Y(1) - 10]];
+    const size = [ctx.measureText(label).width, 14];
+    const at = freePlace(x, y, ...size, box, [...[data.flat, data.steep].map(pixels), limit, grows]);
+    marker(ctx, "D", x, y, 4);
+    ctx.strokeStyle = theme.ink;
+    line(ctx, x, y, Math.min(at.left + size[0], Math.max(at.left, x)), Math.min(at.top + size[1], Math.max(at.top, y)));
+    ctx.fillStyle = theme.paper;
+    ctx.fillRect(at.left - 3, at.top - 2, size[0] + 6, size[1] + 4);
+    ctx.fillStyle = theme.ink;
+    ctx.textBaseline = "middle";
+    ctx.fillText(label, at.left, at.top + size[1] / 2 + 1);
   });
 }
 
@@ -112,17 +177,17 @@ const rate = (spec) => ({
   },
   describe({ look, kappa, lr, rho, best }) {
     const end = rho >= 1 ? "the error does not shrink" : `${needed(rho)} steps to a millionth of the loss`;
-    return `${look[4]}, condition number ${short(kappa)}, rate ${short(lr)}/L: factor ${short(rho)} per step, ${end}; best ${short(best[1])} at ${short(best[0])}/L.`;
+    return `${look[4]}, condition number ${counted(kappa)}, step size ${fine(lr)}/L: factor ${fine(rho)} per step, ${end}; best ${fine(best[1])} at ${fine(best[0])}/L.`;
   },
   series({ look, kappa, rates, rho, paths, steps }, { theme }) {
     const colour = look[theme.dark ? 1 : 0];
-    const row = (key, label, dash, factor, end) => ({ key, label, dash, colour, on: true, cells: [short(factor), end, needed(factor)] });
+    const row = (key, label, dash, factor, end) => ({ key, label, dash, colour, on: true, cells: [fine(factor), end, needed(factor)] });
     return {
       head: ["direction", "factor", `error at ${steps}`, "steps to 10⁻⁶"],
       series: [
         row("flat", "flat, curvature 1", [2, 3], rates[0], short(paths[0][steps])),
-        row("steep", `steep, curvature ${short(kappa)}`, [8, 4], rates[1], short(paths[1][steps])),
-        row("both", "the slower", [], rho, short(Math.max(paths[0][steps], paths[1][steps]))),
+        row("steep", `steep, curvature ${counted(kappa)}`, [8, 4], rates[1], short(paths[1][steps])),
+        { ...row("both", "the larger, which decides", [], rho, short(Math.max(paths[0][steps], paths[1][steps]))), colour: DECIDES[+theme.dark], weight: 7 },
       ],
     };
   },
@@ -132,7 +197,7 @@ const rate = (spec) => ({
     const [curve] = twoPanels(view.width, 0.52, tallness).boxes, low = spec.limits.lr[0], high = spec.limits.lr[1];
     const to = (v) => ({ lr: +Math.min(high, Math.max(low, v)).toFixed(4) });
     return [{
-      label: "Rate", text: `${short(lr)} over L`, value: lr, low, high, hint: "Rate: drag, or use the arrow keys",
+      label: "Step size", text: `${fine(lr)} over L`, value: lr, low, high, hint: "Step size: drag, or use the arrow keys; with Shift, a tenth of the step",
       x: curve.left + (curve.width * lr) / spec.reach, y: curve.top + curve.height * (1 - Math.min(rho, TOP) / TOP),
       drag: (px) => to(((px - curve.left) / curve.width) * spec.reach),
       nudge: (dx, dy) => to(lr + 0.01 * (dx + dy)),
@@ -140,5 +205,5 @@ const rate = (spec) => ({
   },
 });
 
-export { RULES, matrix, radius, errors, compute, needed };
+export { RULES, matrix, radius, errors, compute, needed, fine, lowest, freePlace };
 export default liveFigure(rate);

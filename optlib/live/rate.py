@@ -1,4 +1,4 @@
-"""How fast a rule converges on a bowl of two curvatures, as a function of the learning rate."""
+"""How fast a rule converges on a bowl of two curvatures, as a function of the step size."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ def rate(
     ranges=None,
     **hyper,
 ):
-    """The factor by which one step shrinks the error, against the rate; and the errors themselves.
+    """The factor by which one step shrinks the error, against the step size; and the errors.
 
     On ½(x² + κy²) a linear rule multiplies each coordinate by a matrix at every step; its spectral
     radius is the factor. The matrix is read off the rule's own code: it is what one step makes of
@@ -27,7 +27,7 @@ def rate(
 
     rules : a rule or several to choose from: gradient_descent, momentum, nesterov, ... Linear in
         theta, state and g, with at most one state. rule : the one chosen first.
-    kappa : condition number, 1 to 10,000. lr : the rate in units of 1/L, L = kappa the largest
+    kappa : condition number, 1 to 10,000. lr : the step size in units of 1/L, L = kappa the largest
         curvature; gradient descent converges for 0 < lr < 2. steps : length of the error curves.
     ranges : {"lr": (low, high), ...} of the controls. hyper : the rule's other hyperparameters.
 
@@ -55,8 +55,10 @@ def rate(
         settings.append(frame.Setting("rule", 0, choices=tuple(cast)))
     reach = 2.2 if set(cast) == {"gradient_descent"} else 4.2
     settings += [
-        frame.slider("lr", "rate ηL", lr, *ranges.get("lr", (0, reach)), step=0.01),
-        frame.log_slider("kappa", "condition κ", kappa, *ranges.get("kappa", (1, 10_000))),
+        frame.slider("lr", "step size ηL", lr, *ranges.get("lr", (0, reach)), step=0.01),
+        frame.log_slider(
+            "kappa", "condition κ", kappa, *ranges.get("kappa", (1, 10_000)), whole=True
+        ),
         *(frame.argument(k, k, hyper.get(k, v), ranges.get(k)) for k, v in keys.items()),
     ]
     module = frame.compose(
@@ -72,7 +74,7 @@ def rate(
         settings,
         f"rules={as_tuple(map(written, cast.values()))}, steps={steps}"
         + (f", ranges={ranges!r}" if ranges else ""),
-        "Factor of the error per step against the learning rate",
+        "Factor of the error per step against the step size",
         lambda sheet: _paint(sheet, cast[first], kappa, reach, {**keys, **hyper}),
         {
             "steps": steps,
@@ -113,13 +115,17 @@ def _radius(r, curvature, hyper):
 
 def _paint(sheet, r, kappa, reach, hyper):
     ax = sheet.subplots()
-    rates = np.linspace(0, reach, 211)
+    sizes = np.linspace(0, reach, 211)
+    both = []
     for curvature, dash, label in ((1, "dotted", "flat"), (kappa, "dashed", "steep")):
         factors = [
             _radius(r, curvature, {k: hyper.get(k, v) for k, v in r.hyper.items()} | {"lr": x})
-            for x in rates / kappa
+            for x in sizes / kappa
         ]
-        ax.plot(rates, factors, color=plots.color(r.name), linestyle=dash, label=label)
+        both.append(factors)
+        ax.plot(sizes, factors, color=plots.color(r.name), linestyle=dash, label=label, zorder=3)
+    worst = np.maximum(*both)
+    ax.plot(sizes, worst, color="#848d97", linewidth=6, label="the larger, which decides")
     ax.axhline(1, color="black", linewidth=0.8)
-    ax.set(xlabel="rate ηL", ylabel="factor per step", ylim=(0, 1.3))
+    ax.set(xlabel="step size ηL", ylabel="factor per step", ylim=(0, 1.3))
     ax.legend()

@@ -55,8 +55,18 @@ function compute(spec, get) {
   const now = Math.min(last, Math.max(first, get("step")));
   const run = machine(rule, preset, hyper, now), source = LINES[variant];
   let peak = first;
-  for (let t = first; t <= Math.min(now, run.reached); t++) if (Math.abs(run.step[t]) > Math.abs(run.step[peak])) peak = t;
-  return { ...run, preset, field: preset.field, variant, rule, hyper, now, peak, source, done: Math.min(get("line"), source.length), look: LOOKS[spec.rule], marks: marks(hyper) };
+  for (let t = first; t <= Math.min(now, run.reached); t++) if (Math.abs(run.step[t]) > (1 + 1e-9) * Math.abs(run.step[peak])) peak = t;
+  return { ...run, pull: pulls(run, preset.field, variant, rule, hyper), preset, field: preset.field, variant, rule, hyper, now, peak, source, done: Math.min(get("line"), source.length), look: LOOKS[spec.rule], marks: marks(hyper) };
+}
+
+// In the bowl: lr / (sqrt(v) + eps) after every step, v corrected where the rule does so, and the
+// value above which averaged momentum with this rate is unstable. Adam alone has it.
+function pulls({ states, first }, field, variant, rule, { lr, beta1, beta2, eps }) {
+  if (field !== "bowl" || !("off" in RULES)) return null;
+  const v = rule.state.indexOf("v");
+  const whole = variant === "on" || variant === "only v";
+  const values = states.map((state, k) => lr / (Math.sqrt(state[v] / (whole ? 1 - beta2 ** (first + k) : 1)) + eps));
+  return { values, limit: (2 * (1 + beta1)) / (1 - beta1) };
 }
 
 // What |step| / lr can be: the usual size, after one spike, and at most (Cauchy-Schwarz).
@@ -164,6 +174,27 @@ function drawSteps(ctx, data, { theme }, box) {
   });
 }
 
+// The factor of the bowl, with its limit.
+function drawPull(ctx, data, { theme }, box) {
+  const { values, limit } = data.pull, colour = data.look[theme.dark ? 1 : 0], top = Math.log10(limit);
+  let [low, high] = [top - 3, top + 1];
+  for (const value of values) if (value > 0 && value < 1e12) [low, high] = [Math.min(low, Math.log10(value)), Math.max(high, Math.log10(value))];
+  const { X, Y } = axes(ctx, box, timeAxis(data), { low: Math.floor(low), high: Math.ceil(high), log: true, name: "ηλ / (√v̂ + ε)" }, theme, { grid: true });
+  inside(ctx, box, () => {
+    ctx.strokeStyle = theme.ink;
+    ctx.lineWidth = 1;
+    ctx.setLineDash([5, 4]);
+    line(ctx, box.left, Y(limit), box.left + box.width, Y(limit));
+    ctx.setLineDash([]);
+    trace(ctx, data, X, (t) => Y(values[Math.max(0, t - data.first)]), colour, theme, box);
+    ctx.fillStyle = theme.ink;
+    ctx.font = theme.font;
+    ctx.textAlign = "left";
+    ctx.textBaseline = "bottom";
+    halo(ctx, `limit ${short(+limit.toPrecision(3))}`, box.left + 6, Y(limit) - 2, theme);
+  });
+}
+
 // ---- the lines
 
 const signs = (text) => text.replaceAll(" ** 2", "²").replaceAll("**", "^").replaceAll("*", "×").replaceAll("-", "−");
@@ -213,7 +244,7 @@ const stepper = (spec) => ({
   draw(ctx, data, view) {
     const [left, right] = twoPanels(view.width, 0.5, tallness).boxes;
     drawLeft(ctx, data, view, left);
-    drawSteps(ctx, data, view, right);
+    (data.pull ? drawPull : drawSteps)(ctx, data, view, right);
   },
   span: spanOf,
   panel: (node, data, set) => showLines(node, data, set),
@@ -238,11 +269,11 @@ const stepper = (spec) => ({
     const [box] = twoPanels(view.width, 0.5, tallness).boxes, scale = leftAxis(data), time = timeAxis(data);
     const g = data.slope[data.now], unit = (scale.high - scale.low) / 40;
     return [{
-      label: `Gradient at step ${data.now}`, text: short(g), value: g, low: scale.low, high: scale.high, hint: "Gradient: drag, or use the arrow keys; left and right go to another step", look: "live-small",
+      label: `Gradient at step ${data.now}`, text: short(g), value: g, low: scale.low, high: scale.high, hint: "Gradient: drag, or use the up and down keys, with Shift for a tenth; left and right go to another step", look: "live-small",
       x: box.left + (box.width * (data.now - time.low)) / (time.high - time.low),
       y: box.top + box.height * (1 - (g - scale.low) / (scale.high - scale.low)),
       drag: (px, py) => edited(data, data.now, scale.low + (scale.high - scale.low) * (1 - (py - box.top) / box.height)),
-      nudge: (dx, dy) => (dx ? { step: Math.min(data.last, Math.max(data.first, data.now + dx)) } : edited(data, data.now, g + dy * unit)),
+      nudge: (dx, dy) => (dx ? { step: Math.min(data.last, Math.max(data.first, data.now + Math.sign(dx))) } : edited(data, data.now, g + dy * unit)),
     }];
   },
   press(px, py, data, view) {

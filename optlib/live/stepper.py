@@ -61,13 +61,13 @@ PRESETS = {
     "growing": {
         "title": "60, growing by 11 %",
         "gradients": [1.11**k for k in range(60)],
-        "silence": 2940,
+        "silence": 4940,
         "hyper": _USUAL,
     },
     "bowl": {
         "title": "bowl ½θ², no noise",
         "field": "bowl",
-        "steps": 1200,
+        "steps": 1600,
         "start": 1.0,
         "hyper": {"lr": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8},
     },
@@ -76,7 +76,7 @@ PRESETS = {
         "field": "reddi",
         "steps": 300,
         "start": 0.0,
-        "hyper": {"lr": 0.5, "beta1": 0.0, "beta2": round(1 / 17, 4), "eps": 1e-8},
+        "hyper": {"lr": 0.5, "beta1": 0.0, "beta2": 0.06, "eps": 1e-8},
     },
 }
 
@@ -104,15 +104,18 @@ def stepper(
         gradient zero before it, not drawn.
     presets : which to offer. preset : the first shown (default: the own sequence if there is one).
         "constant", "spike" (one gradient after a long silence), "growing" (60 gradients, each 11 %
-        larger than the last, after silence: the step reaches 7.09 lr), "bowl" (gradient theta, from
-        1, 1,200 steps), "reddi" (Reddi, Kale & Kumar 2018, Theorem 1, with C = 4: theta stays in
-        [-1, 1], the rate is lr / sqrt(t), the best theta is -1).
+        larger than the last, after silence, 5,000 in all: the step reaches 7.25 lr), "bowl"
+        (gradient theta, from 1, 1,600 steps), "reddi" (Reddi, Kale & Kumar 2018, Theorem 1, with
+        C = 4 and beta2 near 1/17: theta stays in [-1, 1], the rate is lr / sqrt(t), the best theta
+        is -1).
     step : the step t shown first. line : how many lines of it are done (default: all).
     hyper : the rule's hyperparameters (default: what the first preset sets). controls, ranges : as
         in descent.
 
     The plot shows the step in units of lr: the lines are 1, (1 - beta1)/sqrt(1 - beta2), and the
-    Cauchy-Schwarz ceiling (1 - beta1)/sqrt((1 - beta2)(1 - beta1^2/beta2)).
+    Cauchy-Schwarz ceiling (1 - beta1)/sqrt((1 - beta2)(1 - beta1^2/beta2)). In the bowl, for Adam,
+    it shows lr/(sqrt(v) + eps) instead, v corrected where the rule does so, and the line
+    2(1 + beta1)/(1 - beta1) above which averaged momentum is unstable (curvature 1).
     """
     chosen = by_name(rule)
     variants = CORRECTIONS if chosen is adam else {"on": chosen}
@@ -149,8 +152,12 @@ def stepper(
     else:
         settings.append(frame.Setting("correction", 0, choices=("on",)))
     free = [k for k in values if controls is None or k in controls]
-    wide = {"beta2": (0, 0.9999), "lr": (1e-3, 1.0), **(ranges or {})}
-    settings += [frame.argument(k, k, values[k], wide.get(k)) for k in free]
+    wide = {"lr": (1e-3, 1.0), **(ranges or {})}
+    for k in free:
+        if k == "beta2" and k not in wide:
+            settings.append(_beta2([values[k], *(p["hyper"][k] for p in offered.values())]))
+        else:
+            settings.append(frame.argument(k, k, values[k], wide.get(k)))
     settings += [
         frame.Setting("line", line, limits=(0, most)),
         frame.Setting("silence", silence, limits=(0, 10_000)),
@@ -183,6 +190,15 @@ def stepper(
     for end, trait in (("first", "min"), ("last", "max")):
         ipywidgets.jslink((figure.view, end), (time.control, trait))
     return figure
+
+
+def _beta2(values):
+    """A slider for beta2, the first of the values, on whose coarsest marks all of them lie."""
+    steps = (0.01, 0.001, 0.0001)
+    step = next((s for s in steps if all(abs(v / s - round(v / s)) < 1e-6 for v in values)), None)
+    value, *_ = values
+    high = max(value, 0.99 if step == 0.01 else 0.999)
+    return frame.slider("beta2", "average β₂", value, 0, high, step)
 
 
 def _sequence(gradients):
@@ -223,6 +239,7 @@ def _paint(sheet, r, hyper, preset, own, silence):
     chosen = PRESETS.get(preset, {"gradients": own, "silence": silence})
     first, last = _span(chosen)
     theta, state, path, steps = chosen.get("start", 0.0), r.init(0.0), [], []
+    pulls = []
     slopes = [0.0] * (first - 1) + list(chosen.get("gradients", ()))
     field = chosen.get("field")
     for t in range(1, last + 1):
@@ -232,6 +249,9 @@ def _paint(sheet, r, hyper, preset, own, silence):
         before = theta
         theta, state = r.step(theta, g, state, t, h)
         steps.append((before - theta) / h["lr"])
+        if r in CORRECTIONS.values():
+            share = 1 - h["beta2"] ** t if r in (adam, adam_only_v) else 1
+            pulls.append(h["lr"] / (math.sqrt(state[1] / share) + h["eps"]))
         theta = min(1.0, max(-1.0, theta)) if field == "reddi" else theta
         path.append(theta)
     left, right = sheet.subplots(1, 2)
@@ -243,7 +263,13 @@ def _paint(sheet, r, hyper, preset, own, silence):
     else:
         left.bar(times, slopes[first - 1 :])
         left.set(ylabel="gradient g")
-    right.plot(times, steps[first - 1 :], color=plots.color(r.name))
-    right.set(ylabel="step −Δθ / η")
+    if field == "bowl" and pulls:
+        right.plot(times, pulls, color=plots.color(r.name))
+        limit = 2 * (1 + hyper["beta1"]) / (1 - hyper["beta1"])
+        right.axhline(limit, color=plots.MUTED, linestyle="dashed")
+        right.set(ylabel="η / (√v̂ + ε)", yscale="log")
+    else:
+        right.plot(times, steps[first - 1 :], color=plots.color(r.name))
+        right.set(ylabel="step −Δθ / η")
     for ax in (left, right):
         ax.set(xlabel="step t")

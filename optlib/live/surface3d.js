@@ -19,9 +19,9 @@ function heightScale(losses, lowest) {
 }
 
 // Round losses whose heights stand apart.
-function heightTicks({ low, range, height }) {
+function heightTicks({ low, range, height }, gap = 0.125) {
   const found = [], high = low + range, top = Math.ceil(Math.log10(Math.max(high, -low)));
-  const offer = (v) => v > low - 0.01 * range && v <= high && found.every((w) => Math.abs(height(v) - height(w)) > 0.125) && found.push(v);
+  const offer = (v) => v > low - 0.01 * range && v <= high && found.every((w) => Math.abs(height(v) - height(w)) > gap) && found.push(v);
   offer(0);
   for (const digits of top > 4 ? [[1]] : [[1], [5, 2], [3, 4, 6, 8]]) for (let k = top; k > top - 6; k--) for (const d of digits) [d, -d].forEach((v) => offer(+(v * 10 ** k).toPrecision(1)));
   return found.sort((a, b) => a - b);
@@ -65,7 +65,7 @@ const placer = (surface, scale) => {
 function camera(box, azimuth, elevation, zoom) {
   const [a, e] = [azimuth, elevation].map((v) => (v * Math.PI) / 180), [ca, sa, ce, se] = [Math.cos(a), Math.sin(a), Math.cos(e), Math.sin(e)];
   const right = [ca, sa, 0], up = [-sa * se, ca * se, ce], back = [sa * ce, -ca * ce, se], middle = 0.4 * TALL;
-  const size = zoom * Math.min(box.width / 3.35, box.height / (0.45 + 3 * se + 0.8 * ce));
+  const size = zoom * Math.min((box.width - 50) / 3.1, box.height / (0.45 + 3 * se + 0.8 * ce));
   const [cx, cy] = [box.left + box.width / 2, box.top + box.height * (0.5 - 0.03 * zoom * se)];
   const along = (d, [x, y, z]) => d[0] * x + d[1] * y + d[2] * (z - middle);
   const project = (p) => {

@@ -126,25 +126,20 @@ def test_first_sight_is_what_numpy_computes(show, kind):
 
 
 def test_both_ways_draw_the_same_surface(show):
-    pictures = [scene(show(kind, viewport={"width": 800, "height": 900})) for kind in
-                ("card", "canvas")]  # fmt: skip
+    low, size = "#playground?elevation=14.5&shown=adam", {"width": 800, "height": 900}
+    pictures = [scene(show(kind, low, viewport=size)) for kind in ("card", "canvas")]
     on = [(p[..., 3] > 200) & (p[..., 2] > p[..., 0] + 15) for p in pictures]
-    share = on[0].mean()
-    assert 0.2 < share < 0.7, "the surface is blue and fills a good part"
-    assert (on[0] ^ on[1]).mean() < 0.06
+    assert 0.1 < on[0].mean() < 0.7, "the surface is blue and fills a good part"
+    assert (on[0] ^ on[1]).mean() < 0.08
     both = on[0] & on[1]
-    assert np.abs(pictures[0][both] - pictures[1][both]).mean() < 14
+    assert np.abs(pictures[0][both] - pictures[1][both]).mean() < 9
 
 
 def test_no_hill_hides_a_path(show, kind):
-    page = show(kind, "#playground?elevation=12.5&shown=adam")
-    for azimuth in ("-170.5", "-60.5", "40.5", "130.5"):
-        page.goto("about:blank")
-        page = show(kind, f"#playground?elevation=12.5&azimuth={azimuth}&shown=adam")
-        picture = scene(page)
-        red, green, blue = picture[..., 0], picture[..., 1], picture[..., 2]
-        purple = (red > green + 45) & (blue > green + 30)
-        assert purple.sum() > 60, azimuth
+    # Adam's minimum lies behind the rim: its markers there make 320 pixels, with the line 450.
+    page = show(kind, "#playground?elevation=12.5&azimuth=30.5&shown=adam")
+    red, green, blue, _ = np.moveaxis(scene(page), 2, 0)
+    assert ((red > green + 25) & (blue > green + 25)).sum() > 390
 
 
 def test_divergence_is_told(show):
@@ -165,15 +160,15 @@ def test_every_control_moves_the_picture(show, kind):
     for option in page.locator(".live-for-tune option").all_inner_texts():
         page.locator(".live-for-tune select").select_option(option)
         settle(page)
-        rates = page.locator(".live-control:visible").filter(has_text="rate η")
+        rates = page.locator(".live-control:visible").filter(has_text="step size η")
         assert rates.count() == 1
         rule = "_".join(option.lower().split())
         assert f"live-for-{rule}_lr" in rates.get_attribute("class")
         before = pixels(page), legend(page)
-        press(page, slider(page, "rate η"), *["ArrowLeft"] * 5)
+        press(page, slider(page, "step size η"), *["ArrowLeft"] * 5)
         after = pixels(page), legend(page)
         assert after[0] != before[0] and after[1] != before[1], option
-        moved.add(option)
+        moved.add(rule)
     for option in page.locator(".live-for-surface option").all_inner_texts()[1:]:
         before = seen(page)
         page.locator(".live-for-surface select").select_option(option)
@@ -182,7 +177,7 @@ def test_every_control_moves_the_picture(show, kind):
     before = seen(page)
     press(page, slider(page, "step t"), "ArrowRight", "ArrowRight")
     assert all(a != b for a, b in zip(seen(page), before))
-    assert moved == {"step", "gradient descent", "momentum", "Adam"}
+    assert moved == {"step", "gradient_descent", "momentum", "adam"}
 
 
 def test_a_surface_brings_its_scene_and_coming_back_restores(show):
@@ -358,7 +353,11 @@ def test_the_picture_shows_the_surface_at_twice_the_size(show, kind):
     wide = int.from_bytes(data[16:20], "big")
     assert data[:4] == b"\x89PNG"
     assert wide == 2 * page.locator(".live-stage").evaluate("s => s.clientWidth")
-    assert len(data) > 60_000, "an empty scene would be small"
+    pad = page.locator(".live-orbit")
+    size = pad.evaluate("p => [2 * p.clientWidth, 2 * p.clientHeight]")
+    found = Image.open(io.BytesIO(data)).convert("RGB").crop((0, 0, *size)).reduce(2)
+    drawn = before[..., 3] == 255
+    assert np.abs(np.array(found)[drawn] - before[drawn][:, :3]).mean() < 6
     press(page, page.locator(".live-orbit"), "ArrowLeft", "ArrowRight")
     assert alike(scene(page), before)
 
@@ -383,6 +382,7 @@ def test_accessible(show, folder, theme):
         page = show("canvas", site=f"http://127.0.0.1:{server.server_address[1]}")
         page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
         settle(page)
+        assert page.get_attribute(".live-orbit", "aria-label") == "View"
         found = axe(page)
         server.shutdown()
     assert not found, "\n".join(found)
