@@ -17,6 +17,11 @@ bias_after_100 = numbers(
             {"divisor": 1 - 0.999**1000},
             "0.63 = 1 − 1/e is the divisor after 1000 steps. A well-known table prints it for 100.",
         ),
+        (
+            {"divisor": 0.63},
+            "0.63 is 1 − 1/e, the divisor after 1000 steps. A well-known table prints it for 100.",
+        ),
+        ({"v": 4 * 0.63}, "2.52 is v after 1000 steps, not after 100."),
         ({"v": 2 * _SHARE}, "v averages the squares of the gradients, and 2² = 4."),
         ({"v": 4.0}, "4 is v after the correction; v itself starts at 0 and is far from there."),
         (
@@ -64,6 +69,8 @@ def _adam(
     root=True,
     sign=-1.0,
     hats=False,
+    crossed=False,
+    order=(0, 1, 2),
 ):
     """Kingma and Ba 2015, algorithm 1; each keyword is one known slip."""
     if swap:
@@ -73,6 +80,7 @@ def _adam(
         m = beta1 * m + ((1 - beta1) if damped else 1) * g
         v = beta2 * v + (1 - beta2) * (g**2 if square else np.abs(g))
         first, second = np.subtract(1, beta1 ** (t + late)), np.subtract(1, beta2 ** (t + late))
+        first, second = (second, first) if crossed else (first, second)
         m_hat = (m if fresh else m_old) / (first if m_corrected else 1)
         v_hat = v / (second if v_corrected else 1)
         if place == "inside":
@@ -81,8 +89,9 @@ def _adam(
             below = (np.sqrt(v) + eps) / (np.sqrt(second) if v_corrected else 1)
         else:
             below = (np.sqrt(v_hat) if root else v_hat) + (eps if place == "outside" else 0)
-        theta = theta + sign * lr * m_hat / below
-    return (theta, m_hat, v_hat) if hats else (theta, m, v)
+        theta = theta + sign * lr * m_hat / below + (eps if place == "parenthesis" else 0)
+    found = (theta, m_hat, v_hat) if hats else (theta, m, v)
+    return tuple(found[k] for k in order)
 
 
 _SHAPES = ((4,), (), (2, 3), (1,), (7,), (3, 1))
@@ -141,6 +150,14 @@ adam = Exercise(
             "ε is added to √v before the correction (Keras does so); Adam adds it to √v̂.",
         ),
         Mistake({"place": "none"}, "ε is not used: add it to √v̂."),
+        Mistake(
+            {"place": "parenthesis"},
+            "a parenthesis is missing: m̂ / √v̂ + ε adds ε to θ. Write m̂ / (√v̂ + ε).",
+        ),
+        Mistake(
+            {"crossed": True}, "the corrections have each other's β: m takes β₁, and v takes β₂."
+        ),
+        Mistake({"order": (1, 2, 0)}, "return theta first, then m and v."),
         Mistake({"square": False}, "v averages |g|; it should average g²."),
         Mistake({"swap": True}, "β₁ and β₂ have changed places: β₁ belongs to m."),
         Mistake({"damped": False}, "g enters m with weight 1; it should be 1 − β₁."),
@@ -183,6 +200,10 @@ step_ratios = numbers(
         (
             _all_three(lambda t, b1, b2: 1 - b1**t),
             "m is too small by 1 − β₁ᵗ, but so is v, and √v stands below.",
+        ),
+        (
+            {"first": 0.1, "twelfth": 0.72, "language": 0.1},
+            "that is the share of m alone, 1 − β₁ᵗ. v is too small as well, and √v stands below.",
         ),
         (
             _all_three(lambda t, b1, b2: 1 / math.sqrt(1 - b2**t)),
@@ -253,10 +274,13 @@ def _judge_jump(exercise, answers):
             "can you prove that no sequence exceeds it?",
         )
     said = f"{best:.2f} η at step {when}. " if when else ""
-    return not_yet(exercise, said + _jump_hint(best), score)
+    heard = gradients[gradients != 0]
+    return not_yet(
+        exercise, said + _jump_hint(best, np.ptp(heard) == 0 if heard.size else 0), score
+    )
 
 
-def _jump_hint(best):
+def _jump_hint(best, equal):
     if best == 0:
         return "Without a gradient there is no step."
     if best < 1.01:
@@ -268,13 +292,18 @@ def _jump_hint(best):
             "One spike after a silence: the paper's case, and its bound. m counts about ten "
             "gradients. Can more than one of them be large?"
         )
+    if equal:
+        return (
+            "Equal gradients after a silence: Adam begins again, without its correction, and the "
+            "twelfth step is the longest. What if the gradients grow, so the newest weigh most?"
+        )
     if best < 4.6:
         return "More than the paper's bound. What if the gradients grow, so the newest weigh most?"
     if best < 5.1:
         return "Doubling, or nearly. Would slower growth do better?"
     return (
         "Close. Cauchy–Schwarz is an equality when each gradient is a fixed multiple of the one "
-        "before: which multiple do β₁ and β₂ ask for, and is the silence as long as it can be?"
+        "before: which multiple do β₁ and β₂ ask for, and does the growth go on long enough?"
     )
 
 
@@ -396,8 +425,11 @@ def _unknown_rule(
     beta1=0.9,
     beta2=0.99,
     eps=1e-2,
+    copied=False,
 ):
     """RMSProp with momentum as optax writes it: θ from 0, one step for each gradient."""
+    if copied:
+        return (recorded_path()[2],)
     theta, m, v, path = 0.0, 0.0, 0.0, []
     for t in range(1, len(g) + 1):
         v = beta2 * v + (1 - beta2) * g[t - 1] ** 2
@@ -471,6 +503,10 @@ which_optimizer = Exercise(
         Mistake(
             {"damped": True},
             "your steps are too short by one and the same factor: what is g's weight in m?",
+        ),
+        Mistake(
+            {"copied": True},
+            "that is the recorded path, for whatever gradients. Compute θ from g and lr.",
         ),
         Mistake(
             {"beta1": 0.0},

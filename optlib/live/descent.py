@@ -318,6 +318,7 @@ def _paint(sheet, cast, shown, surface, start, steps, plan, show):
 
 
 def as_tuple(texts):
+    """Python text of a tuple, from the texts of its parts."""
     return "(" + "".join(f"{text}, " for text in texts).rstrip() + ")"
 
 
