@@ -117,3 +117,28 @@ def test_identities_and_differences():
     assert symbolic.difference(momentum, "polyak_momentum", 4) == 0
     decay = symbolic.symbol("weight_decay")
     assert symbolic.difference(gradient_descent, (gradient_descent, {"l2": decay}), 1) != 0
+
+
+def test_stability_limits_of_look_ahead_and_average():
+    assert sp.simplify(symbolic.stability_limit("nesterov") - (2 + 2 * beta) / (1 + 2 * beta)) == 0
+    limit = symbolic.stability_limit("damped_momentum")
+    assert sp.simplify(limit - 2 * (1 + beta) / (1 - beta)) == 0
+    assert limit.subs(beta, sp.Rational(9, 10)) == 38
+
+
+def test_coupled_and_decoupled_decay_agree_without_momentum_only():
+    decay = symbolic.symbol("weight_decay")
+    plain = symbolic.difference(
+        (gradient_descent, {"l2": decay}), ("sgdw", {"beta": 0, "weight_decay": decay}), 2
+    )
+    assert plain == 0
+    assert symbolic.difference((momentum, {"l2": decay}), ("sgdw", {"weight_decay": decay}), 2) != 0
+
+
+def test_adamw_without_decay_is_adam():
+    assert symbolic.difference("adamw", adam, 2, weight_decay=0) == 0
+
+
+def test_bias_table_of_other_averages():
+    rows = symbolic.bias_table("adamw", (1, 12))
+    assert rows[0][3] == sp.sqrt(10)
