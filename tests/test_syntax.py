@@ -236,7 +236,7 @@ def _argument(text, at):
 
 
 def _python(text):
-    """Python for a right-hand side in the LaTeX that syntax.latex writes; names are done already."""
+    """Python for a right-hand side in the LaTeX that syntax.latex writes; names are in place."""
     end = text.find(r"\end{cases}")
     if end >= 0:  # the innermost first
         start = text.rfind(r"\begin{cases}", 0, end)

@@ -176,7 +176,7 @@ const rate = (spec) => ({
     drawErrors(ctx, data, view, error);
   },
   describe({ look, kappa, lr, rho, best }) {
-    const end = rho >= 1 ? "the error does not shrink" : `${needed(rho)} steps to a millionth of the loss`;
+    const end = rho >= 1 ? "the error does not shrink" : `${needed(rho)} ${String(needed(rho)) === "1" ? "step" : "steps"} to a millionth of the loss`;
     return `${look[4]}, condition number ${counted(kappa)}, step size ${fine(lr)}/L: factor ${fine(rho)} per step, ${end}; best ${fine(best[1])} at ${fine(best[0])}/L.`;
   },
   series({ look, kappa, rates, rho, paths, steps }, { theme }) {
