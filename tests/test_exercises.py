@@ -254,7 +254,7 @@ SLIPS = [
     ("adam", "beta2**t", "beta1**t", "theta differs from the reference, m and v are right"),
     ("step_ratios", "(1 - beta1**t) / np.sqrt(1 - beta2**t)",
      "np.sqrt(1 - beta2**t) / (1 - beta1**t)", "upside down"),
-    ("bias_after_100", "1 - 0.999**100", "0.63", "A well-known table"),
+    ("bias_after_100", "1 - 0.999**100", "0.63", "after 1000 steps, not after 100"),
     ("step_ratios", "np.sqrt(1 - beta2**t)", "(1 - beta2**t)", "root is missing"),
     ("step_ratios", "ratio(12, 0", "ratio(1, 0", "exponents are 12"),
     ("make_adam_jump", "silence, growing]", "silence, [1.0]]", "the paper's case"),

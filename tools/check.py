@@ -6,6 +6,7 @@ with CI=true it is a failure. The ten slowest tests and one line of totals come 
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import xml.etree.ElementTree as ElementTree
 
 import bundle
 import notebooks
+import practice
 from steps import BUILD, HTML, ROOT, Failure, find_program, main, quiet_environment, run
 
 REPORTS = BUILD / "tests"
@@ -69,6 +71,9 @@ def nbval():
     files = notebooks.all_notebooks()
     if not files:
         raise Skipped("no notebooks yet")
+    # the learner's copies too: a stub says "not yet", it never raises
+    shutil.rmtree(BUILD / "practice", ignore_errors=True)
+    files += practice.write(BUILD / "practice")
     strict = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"]
     # a kernel's cells stay together; the settings for our own tests do not apply
     shared = ["-n", "2", "--dist", "loadfile", "-o", "addopts=", "-o", "filterwarnings="]

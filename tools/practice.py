@@ -27,7 +27,7 @@ def practice_version(notebook):
 
 def write(folder):
     """Write what is missing in folder; returns the paths written."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for source in sorted((ROOT / "exercises").glob("[0-9]*/*.ipynb")):
         target = folder / source.name

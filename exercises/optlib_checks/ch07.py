@@ -22,6 +22,10 @@ bias_after_100 = numbers(
             "0.63 is 1 − 1/e, the divisor after 1000 steps. A well-known table prints it for 100.",
         ),
         ({"v": 4 * 0.63}, "2.52 is v after 1000 steps, not after 100."),
+        (
+            {"v": 4 * 0.63, "divisor": 0.63},
+            "0.63 is 1 − 1/e: there v has come after 1000 steps, not after 100.",
+        ),
         ({"v": 2 * _SHARE}, "v averages the squares of the gradients, and 2² = 4."),
         ({"v": 4.0}, "4 is v after the correction; v itself starts at 0 and is far from there."),
         (

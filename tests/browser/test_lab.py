@@ -110,3 +110,31 @@ def test_a_chapter_runs_and_its_slider_moves_the_figure(lab, browser):
         arg=before,
     )
     page.close()
+
+
+def test_an_exercise_answers_a_wrong_and_then_a_right_answer(lab, browser):
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.set_default_timeout(60_000)
+    page.goto(lab.format("practice/07_adam.ipynb"))
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
+    cells = page.locator(".jp-CodeCell")
+    answer = cells.filter(has_text="v, divisor =").first
+    verdict = cells.filter(has_text='check("bias_after_100"').first
+
+    def hand_in(v, divisor):
+        editor = answer.locator(".cm-content")
+        editor.click()
+        page.keyboard.press("Control+A")
+        page.keyboard.insert_text(f"v, divisor = {v}, {divisor}\nbias_after_100 = v, divisor")
+        page.keyboard.press("Shift+Enter")
+        verdict.locator(".cm-content").click()
+        page.keyboard.press("Shift+Enter")
+
+    cells.first.locator(".cm-content").click()
+    page.keyboard.press("Shift+Enter")  # the imports
+    hand_in("4 * 0.63", "0.63")
+    verdict.get_by_text("not yet").wait_for()
+    assert "after 1000 steps, not after 100" in verdict.locator(".jp-OutputArea").inner_text()
+    hand_in("4 * (1 - 0.999**100)", "1 - 0.999**100")
+    verdict.get_by_text("passed").wait_for()
+    page.close()
