@@ -495,7 +495,8 @@ def postgres():
     pytest.importorskip("psycopg")
     programs = postgres_programs()
     if not programs:
-        pytest.skip("no PostgreSQL on this machine")
+        missing = "no PostgreSQL on this machine: apt-get install postgresql"
+        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
     other = {"user": "nobody", "extra_groups": []} if os.geteuid() == 0 else {}
     with tempfile.TemporaryDirectory() as folder:
         if other:
