@@ -4,6 +4,7 @@ from .descent import descent
 from .noise_floor import noise_floor
 from .playground import playground
 from .rate import rate
+from .spectrum import spectrum
 from .stepper import stepper
 
-__all__ = ["descent", "noise_floor", "playground", "rate", "stepper"]
+__all__ = ["descent", "noise_floor", "playground", "rate", "spectrum", "stepper"]
