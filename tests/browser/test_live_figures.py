@@ -14,7 +14,7 @@ import threading
 import book
 import numpy as np
 import pytest
-from conftest import TROUBLE, assert_clean, axe, watched_page
+from conftest import EVENTS, TROUBLE, assert_clean, axe, watched_page
 from ipywidgets.embed import dependency_state
 
 from optlib import live, rule, run, surfaces
@@ -824,7 +824,7 @@ def test_without_scripts_a_picture_stands_there(folder, browser, show):
 
 
 @pytest.mark.parametrize("which", EVERY)
-def test_two_hundred_random_events(show, which):
+def test_random_events(show, which):
     page = show(which)
     rng = np.random.default_rng(7)
     canvas = page.locator(".live-stage canvas")
@@ -841,7 +841,7 @@ def test_two_hundred_random_events(show, which):
         "Enter",
         " ",
     ]
-    for _ in range(200):
+    for _ in range(EVENTS):
         kind = rng.integers(6)
         if kind < 3:
             page.keyboard.press(str(rng.choice(keys)))
