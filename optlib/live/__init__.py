@@ -3,6 +3,7 @@
 from .descent import descent
 from .playground import playground
 from .rate import rate
+from .rate_map import rate_map
 from .stepper import stepper
 
-__all__ = ["descent", "playground", "rate", "stepper"]
+__all__ = ["descent", "playground", "rate", "rate_map", "stepper"]

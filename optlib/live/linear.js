@@ -34,6 +34,22 @@ function errors(m, steps) {
   return out;
 }
 
+// Where f, with one valley from a to b, is least: golden sections.
+function golden(f, a, b) {
+  const part = (Math.sqrt(5) - 1) / 2;
+  let c = b - part * (b - a), d = a + part * (b - a), low = f(c), high = f(d);
+  for (let n = 0; n < 70; n++) {
+    if (low <= high) {
+      [b, d, high] = [d, c, low];
+      low = f((c = b - part * (b - a)));
+    } else {
+      [a, c, low] = [c, d, high];
+      high = f((d = a + part * (b - a)));
+    }
+  }
+  return (a + b) / 2;
+}
+
 // ---- words and places
 
 const counted = (v) => (Number.isInteger(v) ? grouped(v) : short(v));
