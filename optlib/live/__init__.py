@@ -5,5 +5,6 @@ from .playground import playground
 from .rate import rate
 from .rate_map import rate_map
 from .stepper import stepper
+from .two_by_two import two_by_two
 
-__all__ = ["descent", "playground", "rate", "rate_map", "stepper"]
+__all__ = ["descent", "playground", "rate", "rate_map", "stepper", "two_by_two"]

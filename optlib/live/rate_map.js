@@ -296,11 +296,6 @@ function drawPortrait(ctx, data, { theme }, whole) {
   });
 }
 
-function nature(m) {
-  const half = (m[0][0] + m[1][1]) / 2, root = half * half - (m[0][0] * m[1][1] - m[0][1] * m[1][0]);
-  return Math.abs(root) < 1e-6 ? "repeated" : root < 0 ? "complex" : "real";
-}
-
 function drawLosses(ctx, data, { theme }, box) {
   const { shown, step, steps } = data;
   let [low, high] = [1, 1];
@@ -329,7 +324,7 @@ function drawLosses(ctx, data, { theme }, box) {
       ctx.fillStyle = r.look[theme.dark ? 1 : 0];
       marker(ctx, "D", x, y, 4);
       Object.assign(ctx, { font: theme.font, fillStyle: theme.ink, textAlign: "left", textBaseline: "middle" });
-      halo(ctx, `×${times(r.peak.loss)}`, x + 9, Math.max(y, box.top + 9), theme);
+      halo(ctx, `×${times(r.peak.loss)}`, x + 6, Math.max(y - 12, box.top + 9), theme);
     }
   });
 }
@@ -375,19 +370,7 @@ function drawSigma(ctx, data, { theme }, box) {
 const DRAW = { map: drawMap, portrait: drawPortrait, path: drawLosses, sigma: drawSigma };
 const KEY = 22; // room above the map for its colours
 
-// {panel: box} and the height of all: two to a row where there is room.
-function places(spec, width) {
-  const wide = width >= 600, all = spec.show, rows = [], boxes = {};
-  for (let k = 0; k < all.length; ) rows.push(all.slice(k, (k += wide ? 2 : 1)));
-  let top = 0;
-  for (const row of rows) {
-    const key = row.includes("map") ? KEY : 0, room = width / row.length;
-    const tall = wide ? (row[0] === "map" || row.length === 1 ? Math.min(370, Math.max(290, width * 0.42)) : Math.min(290, width * 0.32)) : row[0] === "map" ? Math.min(400, width * 0.86) : Math.min(300, width * 0.66);
-    row.forEach((name, k) => (boxes[name] = { left: Math.round(k * room) + 58, top: Math.round(top + 10 + key), width: Math.round(room) - 74, height: Math.round(tall) - 52 }));
-    top += Math.round(tall) + key;
-  }
-  return { boxes, height: Math.round(top) };
-}
+const places = (spec, width) => inRows(spec.show, width, ["map"], { map: KEY });
 
 const times = (v) => (v >= 1000 ? short(v) : String(+v.toPrecision(3)));
 const steps6 = (r) => (r.rho > 1 + 1e-12 ? "diverges" : r.needed ? grouped(r.needed) : r.rho >= 1 - 1e-12 ? "never" : "about " + needed(r.rho));

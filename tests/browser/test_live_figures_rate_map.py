@@ -26,6 +26,7 @@ def figures():
         "path": live.rate_map(
             ("polyak_momentum", "nesterov"), name="path", show=("path", "map"), start=(0, 1)
         ),
+        "two": live.two_by_two(name="two"),
     }
 
 
@@ -105,10 +106,11 @@ def test_every_control_moves_the_picture(show, which):
         moved.add(re.search(r"live-for-(\S+)", what)[1])
     for select in page.locator(".live-control select:visible").all():
         before = pixels(page)
-        select.select_option("Nesterov")
+        select.select_option(index=1)
         settle(page)
         assert pixels(page) != before
-        moved.add("rule")
+        what = select.evaluate("s => s.closest('.live-control').className")
+        moved.add(re.search(r"live-for-(\S+)", what)[1])
     assert moved == set(figures()[which].controls)
 
 
@@ -199,6 +201,33 @@ def test_play_walks_along_the_path(show):
     page.get_by_role("button", name="Forward one step").click()
     settle(page)
     assert page.locator(".live-count").inner_text() == "step 1 of 100" and pixels(page) != before
+
+
+def test_a_matrix_is_chosen_typed_and_dragged(show):
+    page = show("two")
+    assert "a repeated eigenvalue with one eigenvector, 0.9, twice" in label(page)
+    assert "first rises to 3.89 times its start at step 9" in label(page)
+    assert list(legend(page)) == ["this start", "worst start, ‖Mᵏ‖", "ρᵏ", "k ρᵏ"]
+    preset = page.locator(".live-for-preset select")
+    preset.select_option("complex")
+    settle(page)
+    assert slider(page, "entry b").get_attribute("aria-valuetext") == "−0.4"
+    assert "a complex pair, 0.85 ± 0.39686i" in label(page) and len(legend(page)) == 3
+    press(page, slider(page, "entry b"), "ArrowRight")
+    assert preset.input_value() == "your own" and "−0.39" in label(page)
+    plane, start = page.locator(".live-handle").all()
+    preset.select_option("complex")
+    settle(page)
+    press(page, plane, "ArrowRight", "Shift+ArrowUp")
+    assert plane.get_attribute("aria-valuetext") == "trace 1.71, determinant 0.881"
+    assert preset.input_value() == "your own"
+    drag(page, 0, -40)
+    assert number(plane.get_attribute("aria-valuetext").split()[-1]) > 1
+    assert "the map grows" in label(page)
+    press(page, start, "ArrowRight", "ArrowUp")
+    assert start.get_attribute("aria-valuetext") == "0.01, 1.01"
+    drag(page, 30, 30, which=1)
+    assert start.get_attribute("aria-valuetext") != "0.01, 1.01"
 
 
 def test_downloads_and_table(show):
