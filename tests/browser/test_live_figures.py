@@ -241,6 +241,16 @@ def test_controls_that_do_nothing_are_hidden(show):
     assert slider(page, "average β₂").count() == 0, "Adam is not drawn, its controls remain"
 
 
+def test_the_settings_shown_are_of_an_optimizer_that_has_some(show):
+    page = show("race")
+    page.get_by_role("button", name="momentum").click()
+    settle(page)
+    assert page.locator(".live-for-tune select").input_value() == "Adam"
+    page.locator(".live-for-tune select").select_option("momentum")
+    settle(page)
+    assert legend(page)["momentum"] != ["", "", ""]
+
+
 def test_the_legend_takes_an_optimizer_out_and_back(show):
     page = show("race")
     before = pixels(page)
