@@ -11,13 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from optlib_checks import EXERCISES, ch01, ch07, check, recorded_path
+from optlib_checks import EXERCISES, ch01, ch02, ch07, check, recorded_path
 from optlib_checks.answers import caller, clean
 from optlib_checks.judge import Refused, judge
 from optlib_checks.regions import STUB, solved_version, student_version
 
 ROOT = Path(__file__).parents[1] / "exercises"
-FOLDERS = {"01_gradient_descent": ch01, "07_adam": ch07}
+FOLDERS = {
+    "01_gradient_descent": ch01,
+    "02_sgd": ch02,
+    "07_adam": ch07,
+}
+REPAIRS = ("train", "accumulate")  # these stubs hold a broken function, not an empty one
 
 # ---------------------------------------------------------------- the notebooks
 
@@ -86,7 +91,7 @@ def test_stubs_run_and_fail(folder):
     assert list(shown) == [exercise.name for exercise in FOLDERS[folder].EXERCISES]
     for name, result in shown.items():
         assert not result.passed and result.score == 0, name
-        expected = "as it was given" if name == "train" else "in the cell above"
+        expected = "as it was given" if name in REPAIRS else "in the cell above"
         assert expected in result.line, result
         assert name in names
 
@@ -236,6 +241,37 @@ SLIPS = [
     ("train", " / len(y)", "", "the number of rows"),
     ("train", "np.exp(-X", "np.exp(X", "upside down"),
     ("train", "return w, losses", "return losses, w", "should have"),
+    ("noise_floor", "(1 - (1 - eta * lam) ** 2)", "(2 * eta * lam)", "the limit of small steps"),
+    ("noise_floor", "lam * variance / 2", "lam * variance", "the half is missing"),
+    ("noise_floor", "4**2", "4", "quarter the variance"),
+    ("noise_floor", "sigma**2 ", "sigma ", "with its variance"),
+    ("sgd_epoch", "range(0, len(y), batch)", "range(0, len(y) - batch + 1, batch)",
+     "short batch at the end is left out"),
+    ("sgd_epoch", " / len(rows)", " / batch", "the number of rows that are there"),
+    ("sgd_epoch", " / len(rows)", "", "a mean is a mean"),
+    ("sgd_epoch", "- y[rows]", "- y[start : start + batch]", "y is not"),
+    ("sgd_epoch", "order[start : start + batch]", "np.arange(len(y))[start : start + batch]",
+     "as they lie"),
+    ("sgd_epoch", "w = w - lr", "w -= lr", "changes its argument w in place"),
+    ("accumulate", "gradient, count = np.zeros(X.shape[1]), 0\n    return",
+     "count = 0\n    return", "empty the sum"),
+    ("accumulate", " or start + micro >= len(y)", "", "never used"),
+    ("accumulate", "gradient / count", "gradient / (micro * every)", "like a full one"),
+    ("accumulate", "count += len(y[rows])", "count += micro", "w differs"),
+    ("accumulate", "gradient / count", "gradient", "the step is a sum"),
+    ("one_over_t", "best = 1 / lam", "best = 1 / (2 * lam)", "pole"),
+    ("one_over_t", "threshold = 1 / (2 * lam)", "threshold = 1 / lam", "half of that"),
+    ("one_over_t", "2 * 1 * lam", "1 * lam", "with its square"),
+    ("averaged_sgd", "if t > burn", "if t >= burn", "one point too many"),
+    ("averaged_sgd", "if t > burn", "if t > 0", "the burn-in is averaged too"),
+    ("averaged_sgd", "range(1, steps + 1)", "range(steps)", "one point too few"),
+    ("averaged_sgd", "grad(w, t)", "grad(w, t - 1)", "your first is 0"),
+    ("averaged_sgd", "grad(w, t)", "grad(w0, t)", "at w0 every time"),
+    ("averaged_sgd", "return w, np.mean(kept, axis=0)", "return np.mean(kept, axis=0), w",
+     "the last w first"),
+    ("unbiased", '"a", "b", "c", "f"', '"a", "c", "f"', "distinct rows depend"),
+    ("unbiased", '"a", "b", "c", "f"', '"a", "b", "c", "d", "f"', "is used up"),
+    ("unbiased", '"a", "b", "c", "f"', '"a", "b", "c", "f", "g"', "32/5 times"),
     ("bias_after_100", "0.999**100", "0.999**1000", "reached after 1000 steps"),
     ("bias_after_100", "2**2", "2", "v averages the squares"),
     ("adam", "m_hat / (np.sqrt(v_hat)", "m / (np.sqrt(v)", "bias correction is missing"),
@@ -349,6 +385,28 @@ def train_stable(X, y, lr, steps):
     return [list(w), losses]
 
 
+def epoch_by_splits(w, X, y, lr, batch, order):
+    cuts = np.arange(batch, len(y), batch)
+    w = [float(value) for value in w]
+    for rows in np.split(np.asarray(order), cuts):
+        means = [np.mean((X[rows] @ w - y[rows]) * X[rows, j]) for j in range(len(w))]
+        w = [value - lr * mean for value, mean in zip(w, means)]
+    return w
+
+
+def accumulate_in_groups(w, X, y, lr, micro, every):
+    """A group is one batch of micro · every rows, whatever it is cut into."""
+    return epoch_by_splits(w, X, y, lr, micro * every, np.arange(len(y)))
+
+
+def averaged_running(grad, w0, lr, steps, burn):
+    w, average = w0 + 0.0, np.zeros(np.shape(w0))
+    for t in range(1, steps + 1):
+        w -= lr * grad(w, t)
+        average = average + (w - average) / max(t - burn, 1) if t > burn else w + 0.0
+    return [w.tolist(), average.tolist()]
+
+
 def judge_by_returning(adam):
     theta, m, v = adam(np.array([1.0]), np.array([2.0]), [0.0], [0.0], 1, 0.3, 0.5, 0.75, 1.0)
     return bool(abs(theta[0] - 0.8) < 1e-9 and abs(m[0] - 1) < 1e-9 and abs(v[0] - 1) < 1e-9)
@@ -363,6 +421,12 @@ RIGHT = [
     ("gradient_descent", descent_lists),
     ("numerical_gradient", differences_vectorised),
     ("train", train_stable),
+    ("noise_floor", [0.141, 0.281, 16]),
+    ("sgd_epoch", epoch_by_splits),
+    ("accumulate", accumulate_in_groups),
+    ("one_over_t", (4, 2, 0.5)),
+    ("averaged_sgd", averaged_running),
+    ("unbiased", "abcf"),
     ("test_adam", judge_by_returning),
     ("step_sizes", [0.5, 0.476]),
     ("step_sizes", np.array([0.5, 0.476])),
@@ -472,6 +536,7 @@ NUMBER_KINDS = [
     ("step_sizes", "0.5", "give 2 numbers: limit, best. Yours is text"),
     ("step_sizes", 0.5, "give 2 numbers: limit, best. Yours is one number"),
     ("step_sizes", (0.5,), "2 numbers: limit, best; yours holds 1"),
+    ("step_sizes", np.zeros(10**6), "2 numbers: limit, best; yours holds 1000000"),
     ("step_sizes", (0.5, ...), "one of the numbers is still missing"),
     ("step_sizes", (..., ...), "write your answer in the cell above"),
     ("step_sizes", (np.nan, 0.5), "nan and inf"),
