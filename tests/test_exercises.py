@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from optlib_checks import EXERCISES, ch01, ch02, ch07, check, recorded_path
+from optlib_checks import EXERCISES, ch01, ch02, ch03, ch07, check, recorded_path
 from optlib_checks.answers import caller, clean
 from optlib_checks.judge import Refused, judge
 from optlib_checks.regions import STUB, solved_version, student_version
@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1] / "exercises"
 FOLDERS = {
     "01_gradient_descent": ch01,
     "02_sgd": ch02,
+    "03_momentum": ch03,
     "07_adam": ch07,
 }
 REPAIRS = ("train", "accumulate")  # these stubs hold a broken function, not an empty one
@@ -272,6 +273,23 @@ SLIPS = [
     ("unbiased", '"a", "b", "c", "f"', '"a", "c", "f"', "distinct rows depend"),
     ("unbiased", '"a", "b", "c", "f"', '"a", "b", "c", "d", "f"', "is used up"),
     ("unbiased", '"a", "b", "c", "f"', '"a", "b", "c", "f", "g"', "32/5 times"),
+    ("best_momentum", "(2 / (low + high)) ** 2", "2 / (4 + 100)", "without momentum"),
+    ("best_momentum", "beta = rate**2", "beta = rate", "that is √β"),
+    ("best_momentum", "np.sqrt(4), np.sqrt(100)", "4, 100", "the root of the condition number"),
+    ("steady", "1 / (1 + 0.9)", "0", "they do not cancel"),
+    ("steady", "1 / (1 - 0.9)  #", "1  #", "an average would leave"),
+    ("steady", "0.05 / (1 - 0.9)", "0.05 * (1 - 0.9)", "the wrong way"),
+    ("heavy_ball", "u = beta * u + grad(path[-1])\n        path.append(path[-1] - lr * u)",
+     "u = beta * u + lr * grad(path[-1])\n        path.append(path[-1] - u)", "other convention"),
+    ("heavy_ball", "+ grad(path[-1])", "+ (1 - beta) * grad(path[-1])", "the averaged form"),
+    ("heavy_ball", "grad(path[-1])", "grad(x0)", "at x0 every time"),
+    ("heavy_ball", "grad(path[-1])", "grad(path[-1] - lr * beta * u)", "path differs"),
+    ("heavy_ball", "[x0], 0", "[x0], x0", "path differs"),
+    ("helps", '"e", "f"', '"d", "e", "f"', "no reason for momentum"),
+    ("helps", '"e", "f"', '"e"', "stable up to 2 + 2β"),
+    ("test_momentum", "np.allclose(theta, [0.5, 1.3, 0.8998])", "True", "which u the step uses"),
+    ("which_momentum", " if k else 1.0) *", ") *", "from the first step on"),
+    ("which_momentum", "(0.2 if k else 1.0) *", "1.0 *", "that is the sum"),
     ("bias_after_100", "0.999**100", "0.999**1000", "reached after 1000 steps"),
     ("bias_after_100", "2**2", "2", "v averages the squares"),
     ("adam", "m_hat / (np.sqrt(v_hat)", "m / (np.sqrt(v)", "bias correction is missing"),
@@ -407,6 +425,37 @@ def averaged_running(grad, w0, lr, steps, burn):
     return [w.tolist(), average.tolist()]
 
 
+def polyak_by_differences(grad, x0, lrs, beta):
+    """The same path from positions alone: the last move, rescaled when lr changes."""
+    path = [np.array(x0, dtype=float).tolist()]
+    for k, lr in enumerate(lrs):
+        x = np.array(path[-1])
+        move = -lr * np.asarray(grad(x))
+        if k:
+            move = move + beta * lr / lrs[k - 1] * (x - np.array(path[-2]))
+        path.append((x + move).tolist())
+    return path
+
+
+def momentum_in_two_steps(momentum):
+    """Four calls with plain numbers, each for another doubt; returns instead of asserting."""
+    calls = [
+        ((1.0, 4.0, 2.0, 0.1, 0.5), (0.5, 5.0)),
+        ((1.0, -4.0, 2.0, 0.1, 0.5), (1.3, -3.0)),
+        ((1.0, 0.002, 2.0, 0.1, 0.5), (0.8998, 1.002)),
+    ]
+    right = all(np.allclose(momentum(*given), want, rtol=1e-9) for given, want in calls)
+    theta, u = momentum(np.zeros(2), np.array([1.0, 3.0]), np.zeros(2), 1.0, 0.9)
+    return right and np.allclose(u, [1.0, 3.0]) and np.allclose(theta, [-1.0, -3.0])
+
+
+def dampened(g, lr):
+    weights = np.r_[1.0, np.full(len(g) - 1, 0.2)]
+    ages = np.arange(len(g))[:, None] - np.arange(len(g))
+    u = np.where(ages >= 0, 0.8 ** np.maximum(ages, 0), 0) @ (weights * g)
+    return -np.cumsum(lr * u)
+
+
 def judge_by_returning(adam):
     theta, m, v = adam(np.array([1.0]), np.array([2.0]), [0.0], [0.0], 1, 0.3, 0.5, 0.75, 1.0)
     return bool(abs(theta[0] - 0.8) < 1e-9 and abs(m[0] - 1) < 1e-9 and abs(v[0] - 1) < 1e-9)
@@ -427,6 +476,13 @@ RIGHT = [
     ("one_over_t", (4, 2, 0.5)),
     ("averaged_sgd", averaged_running),
     ("unbiased", "abcf"),
+    ("best_momentum", (1 / 36, 4 / 9, 2 / 3)),
+    ("best_momentum", [0.0278, 0.444, 0.667]),
+    ("steady", (10, 0.526, 0.5)),
+    ("heavy_ball", polyak_by_differences),
+    ("helps", ["F", "e", "a"]),
+    ("test_momentum", momentum_in_two_steps),
+    ("which_momentum", dampened),
     ("test_adam", judge_by_returning),
     ("step_sizes", [0.5, 0.476]),
     ("step_sizes", np.array([0.5, 0.476])),

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
-from optlib_checks import EXERCISES, ch02
+import torch
+from optlib_checks import EXERCISES, ch02, ch03, check, momentum_record
+
+from optlib import Optimizer
 
 
 def right(name):
@@ -75,3 +78,112 @@ def test_which_gradients_are_unbiased():
     }
     unbiased = {k for k, mean in means.items() if abs(mean - g.mean()) < 0.06}
     assert unbiased == {k for k, v in zip(ch02.unbiased.options, ch02.unbiased.reference()[0]) if v}
+
+
+# ---------------------------------------------------------------- Chapter 3
+
+
+def slowest(lr, beta, curvatures, gamma=0.0):
+    """The modulus of the largest eigenvalue of x' = x + β d − η λ (x + γ d), d the last move."""
+    worst = 0.0
+    for lam in curvatures:
+        step = np.array([[1 - lr * lam, beta - lr * lam * gamma]])
+        matrix = np.vstack([step, step - [[1.0, 0.0]]])  # on (x, d)
+        worst = max(worst, np.abs(np.linalg.eigvals(matrix)).max())
+    return worst
+
+
+def test_the_best_momentum_is_the_best_of_a_grid():
+    lr, beta, rate = right("best_momentum").values()
+    ends = (4.0, 100.0)
+    assert slowest(lr, beta, ends) == pytest.approx(rate, abs=1e-6)
+    grid = [
+        (slowest(a * lr, b, ends), a, b)
+        for a in np.linspace(0.8, 1.2, 21)
+        for b in np.linspace(beta - 0.1, beta + 0.1, 21)
+    ]
+    _, a, b = min(grid)
+    assert a == pytest.approx(1, abs=0.021) and b == pytest.approx(beta, abs=0.011)
+
+
+def test_u_settles_as_the_numbers_say():
+    constant, alternating, lr = right("steady").values()
+    u = swing = theta = averaged = m = 0.0
+    for t in range(400):
+        u, swing = 0.9 * u + 1, 0.9 * swing + (-1) ** t
+        m = 0.9 * m + (1 - 0.9) * 1
+        theta, averaged = theta - 0.05 * u, averaged - lr * m
+        assert averaged == pytest.approx(theta, rel=1e-12)
+    assert u == pytest.approx(constant) and abs(swing) == pytest.approx(alternating)
+
+
+def test_where_memory_helps_by_eigenvalues():
+    found = {
+        label
+        for label, product in zip("abcdef", (0.05, 0.15, 1.0, 1.85, 1.95, 2.5))
+        if slowest(product, 0.81, (1.0,)) < abs(1 - product)
+    }
+    assert check("helps", found)
+
+
+def test_the_heavy_ball_is_the_books():
+    for case in ch03.heavy_ball.cases(np.random.default_rng(2)):
+        grad, x0, lrs, beta = case.values()
+        if x0.ndim == 0:
+            continue
+        path = ch03._heavy_ball(grad, x0, lrs, beta)[0]
+        lr_at = lambda t, lrs=lrs: float(lrs[int(t) - 1])  # noqa: E731
+        opt = Optimizer("momentum", {"x": x0}, lr=lr_at, beta=beta)
+        params = {"x": x0}
+        for k in range(len(lrs)):
+            params = opt.step(params, {"x": grad(params["x"])})
+            np.testing.assert_allclose(params["x"], path[k + 1], rtol=1e-12)
+
+
+def test_the_unknown_momentum_is_torchs_with_dampening():
+    g, lr, theta = momentum_record()
+    parameter = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([parameter], lr=0.1, momentum=0.8, dampening=0.8)
+    for k in range(len(g)):
+        optimizer.param_groups[0]["lr"] = lr[k]
+        parameter.grad = torch.tensor([g[k]], dtype=torch.float64)
+        optimizer.step()
+        assert parameter.item() == pytest.approx(theta[k], abs=1e-14)
+
+
+@pytest.mark.parametrize("mistake", ch03.which_momentum.mistakes, ids=lambda m: str(m.change))
+def test_the_record_of_momentum_tells_every_variant_apart(mistake):
+    if mistake.change != {"copied": True}:
+        g, lr, theta = momentum_record()
+        path = ch03._unknown_momentum(g, lr, **mistake.change)[0]
+        assert np.abs(path - theta).max() > 0.03
+
+
+def test_the_wrong_momentum_rules_differ_and_the_right_ones_agree():
+    rng = np.random.default_rng(5)
+    theta, g, u = rng.normal(size=(3, 4))
+    want = ch03._momentum(theta, g, u, 0.1, 0.7)
+    for function in ch03._RIGHT:
+        np.testing.assert_allclose(function(theta, g, u, 0.1, 0.7), want, rtol=1e-12)
+    made = [next(iter(case.values())) for case in ch03._implementations(rng)]
+    assert sum(one.slip is None for one in made) == 4 and len(made) == 16
+    assert {one.__name__ for one in made} == {"momentum"}
+    at_rest = [one for one in made if np.allclose(one(1.0, 1.0, 0.0, 0.1, 0.9), (0.9, 1.0))]
+    assert sum(one.slip is not None for one in at_rest) == 5
+
+
+MOMENTUM_TESTS = [
+    (lambda momentum: bool(momentum), 0, "0 of 12 wrong momentum rules caught"),
+    (lambda momentum: np.allclose(momentum(1.0, 4.0, 2.0, 0.1, 0.5), (0.5, 5.0)), 9,
+     "Slipped through: a gradient against u; a small gradient; coordinates that differ."),
+    (lambda momentum: bool(momentum(1.0, -4.0, 2.0, 0.1, 0.5)[1] == -3), 7, "of 12"),
+    (lambda momentum: False, None, "reject every momentum rule, the right ones too"),
+    (lambda momentum: 1 / 0, None, "on a right momentum rule your tests stop with an error"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body, caught, words", MOMENTUM_TESTS)
+def test_tests_of_momentum_are_marked_by_what_they_catch(body, caught, words):
+    result = check("test_momentum", body)
+    assert words in result.line and not result
+    assert result.score == (0 if caught is None else pytest.approx(caught / 12))

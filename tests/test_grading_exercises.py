@@ -41,6 +41,9 @@ SLIPS = [
     ("02_sgd", "accumulate", " or start + micro >= len(y)", ""),
     ("02_sgd", "averaged_sgd", "if t > burn", "if t >= burn"),
     ("02_sgd", "unbiased", '"f"', '"f", "g"'),
+    ("03_momentum", "heavy_ball", "+ grad", "+ lr * grad"),
+    ("03_momentum", "test_momentum", "np.allclose(theta, [0.5, 1.3, 0.8998])", "True"),
+    ("03_momentum", "which_momentum", "(0.2 if k else 1.0)", "1.0"),
 ]
 
 
