@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from optlib_checks import EXERCISES, ch01, ch02, ch03, ch07, check, recorded_path
+from optlib_checks import EXERCISES, ch01, ch02, ch03, ch04, ch07, check, recorded_path
 from optlib_checks.answers import caller, clean
 from optlib_checks.judge import Refused, judge
 from optlib_checks.regions import STUB, solved_version, student_version
@@ -21,9 +21,14 @@ FOLDERS = {
     "01_gradient_descent": ch01,
     "02_sgd": ch02,
     "03_momentum": ch03,
+    "04_nesterov": ch04,
     "07_adam": ch07,
 }
-REPAIRS = ("train", "accumulate")  # these stubs hold a broken function, not an empty one
+REPAIRS = (
+    "train",
+    "accumulate",
+    "restarted",
+)  # these stubs hold a broken function, not an empty one
 
 # ---------------------------------------------------------------- the notebooks
 
@@ -290,6 +295,28 @@ SLIPS = [
     ("test_momentum", "np.allclose(theta, [0.5, 1.3, 0.8998])", "True", "which u the step uses"),
     ("which_momentum", " if k else 1.0) *", ") *", "from the first step on"),
     ("which_momentum", "(0.2 if k else 1.0) *", "1.0 *", "that is the sum"),
+    ("nesterov_limit", "forgets_lr = 1 / lam", "forgets_lr = 0.2 / lam", "β drops out"),
+    ("nesterov_limit", "/ (1 + 2 * momentum) / lam", "/ lam", "that is the heavy ball's"),
+    ("nesterov_limit", "/ lam", "", "limits of ηλ"),
+    ("nesterov", "(g + beta * u)", "u", "that is the heavy ball"),
+    ("nesterov", "(g + beta * u)", "(u + beta * u)", "g counts 1 + β times"),
+    ("nesterov", "(g + beta * u)", "(g + beta * (u - g) / beta)", "that is the heavy ball"),
+    ("nesterov", "beta * u + g\n", "beta * u + (1 - beta) * g\n", "with weight 1 here"),
+    ("nesterov", "theta - lr", "theta + lr", "uphill"),
+    ("uncover", "+ lr * beta * u", "- lr * beta * u", "the wrong way"),
+    ("uncover", "+ lr * beta * u", "+ lr * u", "not ηu"),
+    ("uncover", "+ lr * beta * u", "+ beta * u", "η is missing"),
+    ("uncover", " / (1 + beta)", "", "divide by 1 + β"),
+    ("uncover", "((before - after) / lr + beta * u)", "((before - after) / lr)", "the old u is"),
+    ("uncover", "np.array(points)", "path", "what is stored"),
+    ("restarted", "g = grad(y)", "g = grad(x)", "at y, the point ahead"),
+    ("restarted", "(new - x)) > 0", "(y - x)) > 0", "the step that was taken"),
+    ("restarted", "(new - x)) > 0", "(new - x)) < 0", "it is gradient descent"),
+    ("restarted", "k, y = 0, new", "y = new", "k is not"),
+    ("restarted", "new = y - lr", "new = x - lr", "starts at y"),
+    ("capped_race", "/ 5)", "/ 2)", "after step 5 a bowl holds"),
+    ("capped_race", "/ 5)", "/ 0.1)", "disqualified"),
+    ("capped_race", "/ 5)", "/ 60)", "As fast as the tuned heavy ball"),
     ("bias_after_100", "0.999**100", "0.999**1000", "reached after 1000 steps"),
     ("bias_after_100", "2**2", "2", "v averages the squares"),
     ("adam", "m_hat / (np.sqrt(v_hat)", "m / (np.sqrt(v)", "bias correction is missing"),
@@ -456,6 +483,50 @@ def dampened(g, lr):
     return -np.cumsum(lr * u)
 
 
+def nesterov_by_heavy_ball(theta, g, u, lr, beta):
+    """The heavy ball's step, and once more along what remains of u."""
+    new = [beta * a + b for a, b in zip(np.ravel(u), np.ravel(g))]
+    ahead = [b + beta * a for a, b in zip(new, np.ravel(g))]
+    stepped = [a - lr * b for a, b in zip(np.ravel(theta), ahead)]
+    return [np.reshape(stepped, np.shape(theta)), np.reshape(new, np.shape(theta)).tolist()]
+
+
+def uncover_by_matrix(path, lr, beta):
+    """u as a filter of all moves at once."""
+    steps = len(path) - 1
+    ages = np.arange(steps)[:, None] - np.arange(steps)
+    share = beta / (1 + beta)
+    weights = np.where(ages >= 0, share ** np.maximum(ages, 0), 0) / (1 + beta)
+    u = weights @ -np.diff(path, axis=0) / lr
+    return (path + lr * beta * np.vstack([0 * path[:1], u])).tolist()
+
+
+def restarted_with_velocity(grad, x0, lr, steps):
+    """The same method by its last move instead of a point ahead."""
+    x, move, k, path = np.array(x0), 0 * x0, 0, [list(x0)]
+    for _ in range(steps):
+        reach = k / (k + 3) * move
+        g = grad(x + reach)
+        move = reach - lr * g
+        x = x + move
+        uphill = float(g @ move) > 0
+        k = 0 if uphill else k + 1
+        path.append(list(x))
+    return path
+
+
+def chebyshev(steps, low=1.0, high=1000.0):
+    """Rows of the capped race whose residuals are Chebyshev polynomials."""
+    middle, radius = (high + low) / 2, (high - low) / 2
+    rows, lr = [(1 / middle, 0, 0)], 1 / middle
+    for k in range(1, steps):
+        beta = (radius * lr) ** 2 / (2 if k == 1 else 4)
+        new = 1 / (middle - beta / lr)
+        rows.append((new, new * beta / lr, 0))
+        lr = new
+    return rows
+
+
 def judge_by_returning(adam):
     theta, m, v = adam(np.array([1.0]), np.array([2.0]), [0.0], [0.0], 1, 0.3, 0.5, 0.75, 1.0)
     return bool(abs(theta[0] - 0.8) < 1e-9 and abs(m[0] - 1) < 1e-9 and abs(v[0] - 1) < 1e-9)
@@ -483,6 +554,12 @@ RIGHT = [
     ("helps", ["F", "e", "a"]),
     ("test_momentum", momentum_in_two_steps),
     ("which_momentum", dampened),
+    ("nesterov_limit", (0.0277, 0.072, 0.02)),
+    ("nesterov", nesterov_by_heavy_ball),
+    ("uncover", uncover_by_matrix),
+    ("restarted", restarted_with_velocity),
+    ("capped_race", chebyshev(121)),
+    ("capped_race", np.array(chebyshev(400))),
     ("test_adam", judge_by_returning),
     ("step_sizes", [0.5, 0.476]),
     ("step_sizes", np.array([0.5, 0.476])),
@@ -608,6 +685,15 @@ NUMBER_KINDS = [
     ("converging", {"f"}, "there is no option f; choose among a, b, c, d, e"),
     ("converging", {1}, "there is no option 1"),
     ("converging", {"=<x>"}, "there is no option x; choose"),
+    ("capped_race", [], "rows of (lr, beta, gamma), please; yours has (0,)"),
+    ("capped_race", np.zeros((0, 3)), "1 to 400 rows; yours are 0"),
+    ("capped_race", np.zeros((401, 3)), "yours are 401"),
+    ("capped_race", [(1e-3, np.nan, 0)] * 9, "no step sizes"),
+    ("capped_race", [(1e300, 1e300, 1e300)] * 9, "more than a million times"),
+    ("capped_race", [(1e-3, 1e300, 0)] * 9, "more than a million times"),
+    ("capped_race", [(0.0, 0.0, 0.0)] * 9, "No rows at all"),
+    ("capped_race", [(1e-3, 0.0, 0.0)] * 400, "Without memory"),
+    ("capped_race", [(1e-3, 0.99, 0.0)] * 400, "swing to and fro"),
     ("make_adam_jump", [], "1 to 3000 gradients; yours are 0"),
     ("make_adam_jump", np.ones(3001), "yours are 3001"),
     ("make_adam_jump", np.ones((2, 2)), "one row of numbers"),

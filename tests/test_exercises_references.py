@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from optlib_checks import EXERCISES, ch02, ch03, check, momentum_record
+from optlib_checks import EXERCISES, ch02, ch03, ch04, check, momentum_record
+from test_exercises import chebyshev
 
 from optlib import Optimizer
 
@@ -187,3 +188,71 @@ def test_tests_of_momentum_are_marked_by_what_they_catch(body, caught, words):
     result = check("test_momentum", body)
     assert words in result.line and not result
     assert result.score == (0 if caught is None else pytest.approx(caught / 12))
+
+
+# ---------------------------------------------------------------- Chapter 4
+
+
+def test_nesterovs_limits_are_those_of_the_eigenvalues():
+    nesterov_lr, heavy_ball_lr, forgets_lr = right("nesterov_limit").values()
+    for lr, gamma in ((nesterov_lr, 0.8), (heavy_ball_lr, 0.0)):
+        assert slowest(0.999 * lr, 0.8, (50.0,), gamma) < 1
+        assert slowest(1.001 * lr, 0.8, (50.0,), gamma) > 1
+    x, d = 3.0, -7.0
+    assert x + 0.8 * d - forgets_lr * 50 * (x + 0.8 * d) == pytest.approx(0, abs=1e-15)
+
+
+def test_the_stored_points_are_torchs_and_uncover_the_textbooks():
+    for case in ch04.uncover.cases(np.random.default_rng(4)):
+        path, lr, beta = case.values()
+        points = ch04._uncover(path, lr, beta)[0]
+        u = np.zeros_like(path[0])
+        parameter = torch.tensor(path[0], requires_grad=True)
+        optimizer = torch.optim.SGD([parameter], lr=lr, momentum=beta, nesterov=True)
+        for k in range(len(path) - 1):
+            # the gradient at the stored point, from the stored move itself
+            g = ((path[k] - path[k + 1]) / lr - beta**2 * u) / (1 + beta)
+            parameter.grad = torch.tensor(g)
+            optimizer.step()
+            np.testing.assert_allclose(parameter.detach().numpy(), path[k + 1], rtol=1e-9)
+            u = beta * u + g
+            np.testing.assert_allclose(points[k] - lr * u, points[k + 1], rtol=1e-9)
+
+
+def test_restarts_happen():
+    for case in ch04.restarted.cases(np.random.default_rng(6)):
+        grad, x0, lr, steps = case.values()
+        path = ch04._restarted(grad, x0, lr, steps)[0]
+        never = ch04._restarted(grad, x0, lr, steps, test="never")[0]
+        assert not np.allclose(path, never)
+
+
+def race(rows):
+    return ch04.run_race(np.array(rows))
+
+
+def test_the_race_is_what_its_statement_says():
+    root = np.sqrt(1000)
+    beta = (root - 1) / (root + 1)
+    nesterov = race([(1e-3, beta, beta)] * 400)
+    assert np.flatnonzero(nesterov <= 1e-6)[0] + 1 == 287 and nesterov.max() < 1
+    best, last = (2 / (1 + root)) ** 2, beta**2
+    assert race([(best, last, 0)])[0] == pytest.approx(7.61, abs=0.01)
+    assert check("capped_race", [(1e-3, beta, beta)] * 400).score == pytest.approx(165 / 287)
+
+
+def test_no_polynomial_is_quicker_than_chebyshevs():
+    assert np.flatnonzero(race(chebyshev(200)) <= 1e-6)[0] + 1 == 121
+    middle = 1001 / 999  # T_n at 0, with [1, 1000] brought to [-1, 1]
+    heights = [np.cosh(n * np.arccosh(middle)) ** -2 for n in (120, 121)]
+    assert heights[0] > 1e-6 >= heights[1]
+    assert "can you say why" in check("capped_race", chebyshev(121)).line
+    # the bowls stand for all curvatures between: between two of them the height hardly differs
+    for rows in (chebyshev(121), [(1e-3, 0.9, 0.9)] * 150):
+        few = race(rows)
+        saved, ch04.CURVATURES = ch04.CURVATURES, np.linspace(1, 1000, 50_001)
+        try:
+            many = race(rows)
+        finally:
+            ch04.CURVATURES = saved
+        np.testing.assert_allclose(few, many, rtol=0.05)

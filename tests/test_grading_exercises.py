@@ -44,6 +44,8 @@ SLIPS = [
     ("03_momentum", "heavy_ball", "+ grad", "+ lr * grad"),
     ("03_momentum", "test_momentum", "np.allclose(theta, [0.5, 1.3, 0.8998])", "True"),
     ("03_momentum", "which_momentum", "(0.2 if k else 1.0)", "1.0"),
+    ("04_nesterov", "restarted", "k, y = 0, new", "y = new"),
+    ("04_nesterov", "capped_race", "/ 5)", "/ 60)"),
 ]
 
 
