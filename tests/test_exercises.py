@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from optlib_checks import EXERCISES, ch01, ch02, ch03, ch04, ch07, check, recorded_path
+from optlib_checks import EXERCISES, ch01, ch02, ch03, ch04, ch05, ch07, check, recorded_path
 from optlib_checks.answers import caller, clean
 from optlib_checks.judge import Refused, judge
 from optlib_checks.regions import STUB, solved_version, student_version
@@ -22,13 +22,12 @@ FOLDERS = {
     "02_sgd": ch02,
     "03_momentum": ch03,
     "04_nesterov": ch04,
+    "05_adagrad": ch05,
     "07_adam": ch07,
 }
-REPAIRS = (
-    "train",
-    "accumulate",
-    "restarted",
-)  # these stubs hold a broken function, not an empty one
+# the stubs of these hold a broken function, not an empty one
+REPAIRS = ("train", "accumulate", "restarted", "train_words", "centered_run")
+
 
 # ---------------------------------------------------------------- the notebooks
 
@@ -317,6 +316,29 @@ SLIPS = [
     ("capped_race", "/ 5)", "/ 2)", "after step 5 a bowl holds"),
     ("capped_race", "/ 5)", "/ 0.1)", "disqualified"),
     ("capped_race", "/ 5)", "/ 60)", "As fast as the tuned heavy ball"),
+    ("constant_slope", "0.1 * 3 / np", "0.1 / np", "stands above it"),
+    ("constant_slope", "np.sqrt(3**2 * ", "np.sqrt(", "g cancels"),
+    ("constant_slope", "np.sum(lengths[:400])", "0.2 * np.sqrt(400)", "the integral"),
+    ("constant_slope", "1 + np.argmax(np.cumsum(lengths) >= 2)", "100", "2√t = 20"),
+    ("adagrad", "np.sqrt(s) + eps", "np.sqrt(s + eps)", "inside the root"),
+    ("adagrad", "g**2", "abs(g)", "adds up |g|"),
+    ("adagrad", "g**2", "np.sum(g**2)", "one sum for all"),
+    ("adagrad", "np.sqrt(s)", "s", "divide by its root"),
+    ("adagrad", "s = s + g", "s += g", "changes its argument s in place"),
+    ("adagrad", "(np.sqrt(s) + eps)", "np.sqrt(s) + eps", "a parenthesis"),
+    ("dies", '"e"}', '"e", "f"}', "its own success"),
+    ("dies", '{"a", "b", "e"}', '{"a", "b"}', "like log t"),
+    ("train_words", "s[i] += error**2", "s += error**2", "Give every word its own"),
+    ("train_words", "s[i] += error**2", "s[i] += abs(error)", "its square"),
+    ("train_words", "np.sqrt(s[i]) + eps", "np.sqrt(s[i] - error**2) + eps", "ε alone"),
+    ("freeze", "freeze[0]", "freeze[500]", "too late"),
+    ("freeze", "freeze[0] = 1000", "freeze[0] = 100", "Can it be larger"),
+    ("freeze", "freeze[0] = 1000", "freeze[0] = 1", "added up"),
+    ("freeze", "np.ones(1000)", "2 * np.ones(1000)", "how small may the others be"),
+    ("freeze", "freeze[0] = 1000", "freeze = np.linspace(1, 1000, 1000)", "Turn it round"),
+    ("which_adagrad", "np.sqrt(s + 0.01)", "(np.sqrt(s) + 0.01)", "ε sits elsewhere"),
+    ("which_adagrad", "(1 + 0.1 * k)", "1", "still the recorded steps get shorter"),
+    ("which_adagrad", "np.zeros(len(g)), 0.0", "np.zeros(len(g)), 0.1", "starts at 0.1"),
     ("bias_after_100", "0.999**100", "0.999**1000", "reached after 1000 steps"),
     ("bias_after_100", "2**2", "2", "v averages the squares"),
     ("adam", "m_hat / (np.sqrt(v_hat)", "m / (np.sqrt(v)", "bias correction is missing"),
@@ -527,6 +549,27 @@ def chebyshev(steps, low=1.0, high=1000.0):
     return rows
 
 
+def adagrad_looped(theta, g, s, lr, eps):
+    flat = [np.ravel(x).tolist() for x in (theta, g, s)]
+    new = [[a - lr * b / ((c + b * b) ** 0.5 + eps), c + b * b] for a, b, c in zip(*flat)]
+    return [np.reshape(column, np.shape(g)).tolist() for column in zip(*new)]
+
+
+def words_one_at_a_time(words, y, size, lr, eps):
+    w, s = [0.0] * size, [0.0] * size
+    for i in range(size):
+        for target in y[words == i]:
+            g = w[i] - target
+            s[i] += g * g
+            w[i] -= lr * g / (s[i] ** 0.5 + eps)
+    return w, s
+
+
+def adagrad_of_the_record(g):
+    t = np.arange(len(g))
+    return np.cumsum(-0.5 * g / (1 + t / 10) / np.sqrt(np.cumsum(g * g) + 1e-2))
+
+
 def judge_by_returning(adam):
     theta, m, v = adam(np.array([1.0]), np.array([2.0]), [0.0], [0.0], 1, 0.3, 0.5, 0.75, 1.0)
     return bool(abs(theta[0] - 0.8) < 1e-9 and abs(m[0] - 1) < 1e-9 and abs(v[0] - 1) < 1e-9)
@@ -560,6 +603,12 @@ RIGHT = [
     ("restarted", restarted_with_velocity),
     ("capped_race", chebyshev(121)),
     ("capped_race", np.array(chebyshev(400))),
+    ("constant_slope", (0.005, 3.86, 115)),
+    ("adagrad", adagrad_looped),
+    ("dies", "abe"),
+    ("train_words", words_one_at_a_time),
+    ("freeze", [1000] + 999 * [1]),
+    ("which_adagrad", adagrad_of_the_record),
     ("test_adam", judge_by_returning),
     ("step_sizes", [0.5, 0.476]),
     ("step_sizes", np.array([0.5, 0.476])),
@@ -694,6 +743,10 @@ NUMBER_KINDS = [
     ("capped_race", [(0.0, 0.0, 0.0)] * 9, "No rows at all"),
     ("capped_race", [(1e-3, 0.0, 0.0)] * 400, "Without memory"),
     ("capped_race", [(1e-3, 0.99, 0.0)] * 400, "swing to and fro"),
+    ("freeze", np.ones(999), "1000 gradients in one row, please; yours has (999,)"),
+    ("freeze", np.zeros(1000), "between 1 and 1000"),
+    ("freeze", np.full(1000, np.nan), "between 1 and 1000"),
+    ("freeze", np.r_[1e308, np.ones(999)], "between 1 and 1000"),
     ("make_adam_jump", [], "1 to 3000 gradients; yours are 0"),
     ("make_adam_jump", np.ones(3001), "yours are 3001"),
     ("make_adam_jump", np.ones((2, 2)), "one row of numbers"),

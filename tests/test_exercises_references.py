@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from optlib_checks import EXERCISES, ch02, ch03, ch04, check, momentum_record
+from optlib_checks import EXERCISES, adagrad_record, ch02, ch03, ch04, ch05, check, momentum_record
 from test_exercises import chebyshev
 
 from optlib import Optimizer
@@ -256,3 +256,79 @@ def test_no_polynomial_is_quicker_than_chebyshevs():
         finally:
             ch04.CURVATURES = saved
         np.testing.assert_allclose(few, many, rtol=0.05)
+
+
+# ---------------------------------------------------------------- Chapter 5
+
+
+def stepped_by_torch(make, gradients):
+    """θ after each step of a torch optimizer, from 0."""
+    parameter = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    optimizer = make([parameter])
+    path = []
+    for g in gradients:
+        parameter.grad = torch.tensor([g], dtype=torch.float64)
+        optimizer.step()
+        path.append(parameter.item())
+    return np.array(path)
+
+
+def test_adagrad_is_torchs_and_so_are_its_numbers():
+    rng = np.random.default_rng(0)
+    g = rng.normal(size=60)
+    theta, s, path = 0.0, 0.0, []
+    for one in g:
+        theta, s = ch05._adagrad(theta, one, s, 0.3, 0.02)
+        path.append(theta)
+    by_torch = stepped_by_torch(lambda p: torch.optim.Adagrad(p, lr=0.3, eps=0.02), g)
+    np.testing.assert_allclose(path, by_torch, rtol=1e-12)
+    step, travel, steps = right("constant_slope").values()
+    down = stepped_by_torch(lambda p: torch.optim.Adagrad(p, lr=0.1, eps=0.0), [-3.0] * 400)
+    assert down[-1] == pytest.approx(travel) and down[-1] - down[-2] == pytest.approx(step)
+    assert down[int(steps) - 2] < 2 <= down[int(steps) - 1]
+
+
+def test_when_the_learning_rate_dies():
+    t = np.arange(1, 1_000_001)
+    sums = {k: np.cumsum(g**2) for k, g in {"c": 0.9**t, "d": 1 / t, "e": t**-0.5}.items()}
+    for label, share in (("c", 0.48), ("d", 0.78)):
+        assert 1 / np.sqrt(sums[label][-1]) == pytest.approx(share, abs=0.005)
+    assert sums["c"][-1] == pytest.approx(4.26, abs=0.005)
+    assert sums["e"][-1] - sums["e"][99_999] == pytest.approx(np.log(10), abs=1e-3)
+    x, s = 1.0, 0.0
+    for _ in range(300):
+        x, s = ch05._adagrad(x, x, s, 0.5, 0.0)
+    assert abs(x) < 1e-60 and s == pytest.approx(1.3626, abs=1e-3)
+
+
+def test_adagrad_walks_as_far_as_torchs_and_no_less():
+    rng = np.random.default_rng(3)
+    g = 10 ** rng.uniform(0, 3, size=1000)
+    down = stepped_by_torch(lambda p: torch.optim.Adagrad(p, lr=1.0, eps=0.0), -g)
+    assert ch05.travel_over_lr(g) == pytest.approx(down[-1])
+    best = np.r_[1000.0, np.ones(999)]
+    least = ch05.travel_over_lr(best)
+    assert least == pytest.approx(1.9988, abs=1e-4)
+    assert ch05.travel_over_lr(np.ones(1000)) == pytest.approx(61.8, abs=0.01)
+    for _ in range(300):  # nothing near it is better
+        near = np.clip(best * np.exp(rng.normal(size=1000) * rng.random(1000) ** 30), 1, 1000)
+        assert ch05.travel_over_lr(near) >= least
+    assert check("freeze", np.ones(1000)).score == pytest.approx(2 / 61.8, rel=1e-3)
+
+
+def test_the_record_of_adagrad_tells_every_variant_apart():
+    g, theta = adagrad_record()
+    for mistake in ch05.which_adagrad.mistakes:
+        if mistake.change != {"copied": True}:
+            path = ch05._unknown_adagrad(g, **mistake.change)[0]
+            assert np.abs(path - theta).max() > 0.05
+    # what the statement and the hints say of the record
+    assert g[0] == 0.01 and g[1:11].max() < 0.05 and g[11] == 30 and (g[12:32] == 1).all()
+    first = [abs(ch05._unknown_adagrad(g, **change)[0][0]) for change in ({}, {"start": 0.1})]
+    assert first[1] == pytest.approx(0.015, abs=1e-3) and first[0] > 3 * first[1]
+    assert abs(ch05._unknown_adagrad(g, inside=False)[0][0]) == pytest.approx(0.25)
+    lengths = np.abs(np.diff(theta[11:32]))
+    assert (np.diff(lengths) < 0).all() and lengths[0] > 1.5 * lengths[-1]
+    decayed = lambda p: torch.optim.Adagrad(p, lr=0.5, eps=0.01, lr_decay=0.1)  # noqa: E731
+    outside = ch05._unknown_adagrad(g, inside=False)[0]
+    np.testing.assert_allclose(stepped_by_torch(decayed, g), outside, rtol=1e-12)

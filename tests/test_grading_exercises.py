@@ -46,6 +46,9 @@ SLIPS = [
     ("03_momentum", "which_momentum", "(0.2 if k else 1.0)", "1.0"),
     ("04_nesterov", "restarted", "k, y = 0, new", "y = new"),
     ("04_nesterov", "capped_race", "/ 5)", "/ 60)"),
+    ("05_adagrad", "train_words", "s[i] += error**2", "s += error**2"),
+    ("05_adagrad", "freeze", "freeze[0] = 1000", "freeze[0] = 100"),
+    ("05_adagrad", "which_adagrad", "(1 + 0.1 * k)", "1"),
 ]
 
 
