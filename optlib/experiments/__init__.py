@@ -23,7 +23,14 @@ import importlib
 import json
 from pathlib import Path
 
-NAMES = ("edge_of_stability", "adam_digits", "adam_sharpness", "bias_correction")
+NAMES = (
+    "edge_of_stability",
+    "nesterov_edge",
+    "nesterov_noise",
+    "adam_digits",
+    "adam_sharpness",
+    "bias_correction",
+)
 RESULTS = Path(__file__).parent / "results"
 
 
