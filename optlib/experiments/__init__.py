@@ -26,6 +26,8 @@ from pathlib import Path
 NAMES = (
     "edge_of_stability",
     "momentum_batch",
+    "nesterov_edge",
+    "nesterov_noise",
     "adam_digits",
     "adam_sharpness",
     "bias_correction",
