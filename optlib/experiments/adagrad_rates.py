@@ -1,9 +1,9 @@
 """Over how many decades of the step size does AdaGrad train as well as at its best?
 
-Ward, Wu & Bottou 2020: the convergence of AdaGrad-Norm is robust to its hyperparameters, that of
-SGD depends crucially on the step size; their experiments vary b_0, the start of the denominator.
-Here eta is varied, and b_0 as well, on sparse text and on digits; and the initial accumulator 0.1
-of optax and keras is compared with none.
+Ward, Wu & Bottou 2020: the convergence of AdaGrad-Norm is robust to its hyperparameters, eta and
+b_0, where its denominator starts; that of SGD depends crucially on the step size. Here both are
+varied, on sparse text and on digits; and the initial accumulator 0.1 of optax and keras is
+compared with none.
 """
 
 import functools
@@ -25,8 +25,7 @@ def adagrad_norm(theta, g, s=0, *, t, lr=1e-2, eps=1e-10, initial_accumulator=0)
         s_t = s_{t-1} + \lVert g_t\rVert^2, \qquad
         \theta_t = \theta_{t-1} - \eta\, \frac{g_t}{\sqrt{s_t + s_0} + \epsilon}
 
-    Source: Ward, Wu & Bottou 2020, where s_0 = b_0^2 and eps = 0; Streeter & McMahan 2010 compare
-    a global rate with rates per coordinate.
+    Source: Ward, Wu & Bottou 2020, where s_0 = b_0^2 and eps = 0.
     """
     s = s + norm(g) ** 2
     theta = theta - lr * g / (sqrt(s + initial_accumulator) + eps)
