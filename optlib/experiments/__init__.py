@@ -31,6 +31,11 @@ NAMES = (
     "adam_digits",
     "adam_sharpness",
     "bias_correction",
+    "adagrad_rates",
+    "adam_digits",
+    "adam_sharpness",
+    "bias_correction",
+    "edge_of_stability",
 )
 RESULTS = Path(__file__).parent / "results"
 
