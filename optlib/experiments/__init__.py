@@ -23,7 +23,7 @@ import importlib
 import json
 from pathlib import Path
 
-NAMES = ("edge_of_stability", "adam_digits", "adam_sharpness", "bias_correction")
+NAMES = ("edge_of_stability", "batch_size", "adam_digits", "adam_sharpness", "bias_correction")
 RESULTS = Path(__file__).parent / "results"
 
 
