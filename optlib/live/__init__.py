@@ -1,8 +1,11 @@
 """Figures that a reader moves, alive in JupyterLab and in a static page without a kernel."""
 
 from .descent import descent
+from .noise_floor import noise_floor
 from .playground import playground
 from .rate import rate
+from .rate_map import rate_map
 from .stepper import stepper
+from .two_by_two import two_by_two
 
-__all__ = ["descent", "playground", "rate", "stepper"]
+__all__ = ["descent", "noise_floor", "playground", "rate", "rate_map", "stepper", "two_by_two"]

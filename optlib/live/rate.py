@@ -5,7 +5,7 @@ import numpy as np
 from .. import plots, syntax
 from ..rule import by_name
 from . import frame
-from .descent import as_tuple, looks, whole, written
+from .paths import as_tuple, looks, whole, written
 
 
 def rate(
@@ -38,7 +38,7 @@ def rate(
     if not cast:
         raise ValueError("rules is empty; name at least one, such as 'gradient_descent'")
     for r in cast.values():
-        _check_linear(r)
+        check_linear(r)
     ranges = ranges or {}
     keys = {key: value for r in cast.values() for key, value in r.hyper.items() if key != "lr"}
     for key in hyper:
@@ -62,6 +62,7 @@ def rate(
         *(frame.argument(k, k, hyper.get(k, v), ranges.get(k)) for k, v in keys.items()),
     ]
     module = frame.compose(
+        "linear.js",
         "rate.js",
         RULES=frame.table({r.name: syntax.javascript(r, n=1) for r in cast.values()}),
         LOOKS=frame.json_text(looks(cast)),
@@ -84,7 +85,7 @@ def rate(
     )
 
 
-def _check_linear(r):
+def check_linear(r):
     """One step must map (theta, state) linearly when g = curvature * theta."""
     if len(r.state) > 1 or any(r.state.values()):
         raise ValueError(f"{r.name} keeps {', '.join(r.state)}; live.rate takes one state from 0")

@@ -9,7 +9,7 @@ import threading
 import book
 import numpy as np
 import pytest
-from conftest import CHROMIUM, TROUBLE, assert_clean, axe, watched_page
+from conftest import CHROMIUM, EVENTS, TROUBLE, assert_clean, axe, watched_page
 from ipywidgets.embed import dependency_state
 from PIL import Image
 from test_live_figures import PAGE, label, legend, number, pixels, press, seen, settle, slider
@@ -408,10 +408,11 @@ def test_twenty_renders_leave_no_context_behind(show):
           const module = await import(URL.createObjectURL(new Blob([state._esm], {type: "text/javascript"})));
           for (let k = 0; k < 20; k++) {
             const values = {...state, ...state.spec.defaults}, el = document.createElement("div");
+            const text = (id) => widgets.state[id].state.text;
             const model = {get: (n) => values[n], set: (n, v) => (values[n] = v), on() {}, off() {},
-              save_changes() {}};
+              save_changes() {}, widget_manager: {get_model: (id) => ({get: () => text(id)})}};
             document.querySelector("main").prepend(el);
-            const stop = module.default.render({model, el});
+            const stop = await module.default.render({model, el});
             for (let i = 0; i < 60 && !el.querySelector(".live[data-n]"); i++)
               await new Promise(requestAnimationFrame);
             if (el.querySelector(".live-orbit").dataset.drawn !== "webgl") throw Error("not drawn");
@@ -425,12 +426,12 @@ def test_twenty_renders_leave_no_context_behind(show):
     TROUBLE[page][:] = [t for t in TROUBLE[page] if "CONTEXT_LOST" not in t]
 
 
-def test_a_hundred_random_events(show, kind):
+def test_random_events(show, kind):
     page = show(kind)
     rng = np.random.default_rng(7)
     keys = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp"]
     keys += ["PageDown", "Tab", "Enter", "+", "-"]
-    for _ in range(100):
+    for _ in range(EVENTS):
         what = rng.integers(6)
         if what < 3:
             page.keyboard.press(str(rng.choice(keys)))
