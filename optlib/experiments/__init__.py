@@ -37,6 +37,7 @@ NAMES = (
     "bias_correction",
     "edge_of_stability",
 )
+NAMES = ("edge_of_stability", "batch_size", "adam_digits", "adam_sharpness", "bias_correction")
 RESULTS = Path(__file__).parent / "results"
 
 
