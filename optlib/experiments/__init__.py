@@ -23,7 +23,13 @@ import importlib
 import json
 from pathlib import Path
 
-NAMES = ("edge_of_stability", "adam_digits", "adam_sharpness", "bias_correction")
+NAMES = (
+    "edge_of_stability",
+    "adam_digits",
+    "adam_sharpness",
+    "bias_correction",
+    "changing_digits",
+)
 RESULTS = Path(__file__).parent / "results"
 
 
