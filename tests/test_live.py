@@ -9,6 +9,7 @@ import subprocess
 
 import numpy as np
 import pytest
+from ipywidgets.embed import dependency_state
 from PIL import Image
 
 from optlib import live, rule, rules, run, surfaces
@@ -140,7 +141,7 @@ def test_the_call_that_is_copied_makes_the_same_figure(make):
     call = ", ".join([spec["call"], *(f"{k}={v!r}" for k, v in settings.items())])
     names = {"live": live, "surfaces": surfaces, "half_step": half_step}
     again = eval(f"live.{figure.kind}({call})", names)  # our own text
-    assert again.view._esm == figure.view._esm
+    assert again.view.module == figure.view.module
     assert {**again.view.spec, "name": ""} == {**spec, "name": ""}
 
 
@@ -150,12 +151,30 @@ def test_repr_is_short_and_stable():
 
 
 def test_the_page_carries_only_what_the_figure_offers():
-    module = live.descent("adam", "beale").view._esm
+    module = live.descent("adam", "beale").view.module
     assert '"adam": {' in module and '"beale": {' in module
     for other in ("gradient_descent", "rosenbrock", "cosine"):
         assert other not in module
     assert not re.search(r"^\s*//|\beval\(|new Function|https?://", module, re.M)
     assert len(module) < 45_000
+
+
+def test_a_page_carries_each_file_once():
+    """Also where many figures use it, and after all widgets were closed."""
+    figures = [live.descent("adam"), live.stepper(), live.stepper("momentum"), live.rate()]
+    state = dependency_state(figures, drop_defaults=True)
+    texts = [m["state"]["text"] for m in state.values() if "text" in m["state"]]
+    assert sum("function liveFigure" in text for text in texts) == 1
+    assert sum("function machine" in text for text in texts) == 1
+    assert sum(".live-stage" in text for text in texts) == 1
+    own = [m["state"]["_own"] for m in state.values() if "_own" in m["state"]]
+    assert len(own) == 4 and max(map(len, own)) < 10_000
+    refs = [m["state"]["_files"] for m in state.values() if "_files" in m["state"]]
+    assert all(state[r.removeprefix("IPY_MODEL_")]["state"]["text"] for r in sum(refs, []))
+    before = figures[0].view.module
+    figures[0].view._files[1].close()
+    again = live.descent("adam").view
+    assert again.module == before and all(file.comm is not None for file in again._files)
 
 
 def test_values_survive_a_page_that_leaves_out_defaults():
@@ -297,7 +316,7 @@ def test_javascript_is_numpy_for_every_rule_on_every_surface(tmp_path):
     const spelt = (k, v) => (v === Infinity ? "inf" : Number.isNaN(v) ? "nan" : v);
     console.log(JSON.stringify(out, spelt));
     """.replace("HYPER", json.dumps(hyper))
-    found = in_node(figure.view._esm, script, tmp_path)
+    found = in_node(figure.view.module, script, tmp_path)
     assert len(found) == len(RACERS) * len(surfaces.ALL)
     ended = set()
     for r in RACERS:
@@ -336,7 +355,7 @@ def test_schedules_in_javascript(tmp_path):
       out[name] = Array.from({length: 30}, (_, k) => f(k + 1, {lr: 0.3}));
     console.log(JSON.stringify(out));
     """
-    found = in_node(figure.view._esm, script, tmp_path)
+    found = in_node(figure.view.module, script, tmp_path)
     expected = {
         "step": schedules.step(lr=0.3, every=7, gamma=0.5),
         "cosine": schedules.cosine(lr=0.3, steps=30),
@@ -358,7 +377,7 @@ def test_noise_is_normal_seeded_and_the_same_for_all(tmp_path):
     const take = (seed, count) => [...figure.deviates(seed, count)];
     console.log(JSON.stringify([take(3, 20000), take(3, 5), take(4, 5)]));
     """
-    a, b, c = in_node(live.descent("adam", noise=1.0).view._esm, script, tmp_path)
+    a, b, c = in_node(live.descent("adam", noise=1.0).view.module, script, tmp_path)
     assert a[:5] == b and b != c
     assert abs(np.mean(a)) < 0.03 and abs(np.std(a) - 1) < 0.03
     assert abs(np.mean(np.abs(a) > 1.96) - 0.05) < 0.006
@@ -375,7 +394,7 @@ def test_rate_reads_the_factor_off_the_rule(name, tmp_path):
       }
     console.log(JSON.stringify(out));
     """
-    for lr, curvature, radius, errors in in_node(live.rate(name).view._esm, script, tmp_path):
+    for lr, curvature, radius, errors in in_node(live.rate(name).view.module, script, tmp_path):
         r = rules.get(name)
         path = run(r, lambda x, c=curvature: c * x, 1.0, 400, lr=lr)
         np.testing.assert_allclose(
@@ -398,7 +417,7 @@ def test_rate_says_how_many_steps(tmp_path):
     const found = figure.compute(spec, (name) => at[name]);
     console.log(JSON.stringify([found.rho, figure.needed(found.rho), found.best]));
     """
-    rho, needed, best = in_node(live.rate().view._esm, script, tmp_path)
+    rho, needed, best = in_node(live.rate().view.module, script, tmp_path)
     assert rho == pytest.approx(99 / 101, rel=1e-12)
     loss = run("gradient_descent", surfaces.ravine, (1, 1), 400, lr=2 / 101)
     assert needed == str(loss.steps_to(1e-6 * loss.loss[0])) == "346"
@@ -414,7 +433,7 @@ def test_rate_finds_the_best_step_to_many_digits(kappa, tmp_path):
     const sorted = grid.every((v, k) => k === 0 || v >= grid[k - 1]);
     console.log(JSON.stringify([x, y, figure.fine(x), figure.fine(y), sorted, Math.min(...worst)]));
     """.replace("KAPPA", str(kappa))
-    x, y, shown_x, shown_y, in_order, drawn = in_node(live.rate().view._esm, script, tmp_path)
+    x, y, shown_x, shown_y, in_order, drawn = in_node(live.rate().view.module, script, tmp_path)
     assert x == pytest.approx(2 * kappa / (kappa + 1), abs=1e-9)
     assert y == pytest.approx((kappa - 1) / (kappa + 1), abs=1e-9)
     assert in_order and drawn == y, "the curve is drawn through its tip"
@@ -441,7 +460,7 @@ def test_the_best_label_stands_where_no_curve_runs(tmp_path):
     }
     console.log(JSON.stringify(out));
     """
-    for hits, whole, far in in_node(live.rate().view._esm, script, tmp_path):
+    for hits, whole, far in in_node(live.rate().view.module, script, tmp_path):
         assert hits == 0 and whole and far < 100
 
 
@@ -468,7 +487,7 @@ def test_keys_move_a_slider_over_numbers_of_three_digits(tmp_path):
       mouse2: [1.987, 5, -1].map((v) => onMark(v, 0.01, 1, [0, 2.2])),
     }));
     """
-    found = in_node(live.descent().view._esm, script, tmp_path)
+    found = in_node(live.descent().view.module, script, tmp_path)
     assert found == {
         "up": [0.0199, 0.02, 0.0201],
         "typed": [0.0204],
@@ -498,7 +517,7 @@ def test_numbers_are_read_as_they_are_shown(tmp_path):
     const not = ["", "abc", "1/", "1/2/3", "2,5", "Infinity"].map((t) => Number.isNaN(meant(t)));
     console.log(JSON.stringify({back, shown, asked, not}));
     """
-    found = in_node(live.descent().view._esm, script, tmp_path)
+    found = in_node(live.descent().view.module, script, tmp_path)
     assert found["back"] == [0.0205, 1e-8, 3, 0, -0.5, 123460]
     assert found["shown"] == ["0.019802", "1e−8", "10,000", "1.9998", "50.5"]
     assert found["asked"] == [2 / 101, 1e-3, 10_000, 0.02, 0.5, -1]
@@ -514,7 +533,7 @@ def test_the_start_reaches_zero_by_key(tmp_path):
     console.log(JSON.stringify([go(1, -1, 100), go(0.01, -0.1, 9), go(0.0137, -1, 2), go(1, 0, 3),
       figure.nudged(1, -1, 2.4, true), go(-3, 1, 30, 10)]));
     """
-    found = in_node(live.descent().view._esm, script, tmp_path)
+    found = in_node(live.descent().view.module, script, tmp_path)
     assert found == [0, 0.001, 0, 1, 0.96, 0]
 
 
@@ -534,7 +553,7 @@ def test_the_machine_is_the_rule(variant, tmp_path):
     hyper = {"lr": 0.1, "beta1": 0.8, "beta2": 0.95, "eps": 1e-3}
     gradients = [1.0, -2.0, 0.5, 0.0, 3.0, 3.0]
     script = machine({"gradients": gradients, "silence": 2}, variant, stop=7, **hyper)
-    found = in_node(live.stepper().view._esm, script, tmp_path)
+    found = in_node(live.stepper().view.module, script, tmp_path)
     r = CORRECTIONS[variant]
     feed = iter([0.0, 0.0, *gradients])
     truth = run(r, lambda x: np.float64(next(feed)), 0.0, 8, **hyper)
@@ -546,7 +565,7 @@ def test_the_machine_is_the_rule(variant, tmp_path):
     for t, g in enumerate([0.0, 0.0, *gradients][:6], 1):
         theta, state = r.step(theta, g, state, t, hyper)
     names = dict(zip(("m", "v"), state), theta=theta, g=3.0, t=7, sqrt=math.sqrt, **hyper)
-    lines = json.loads(re.search(r"const LINES = (.*);", live.stepper().view._esm)[1])[variant]
+    lines = json.loads(re.search(r"const LINES = (.*);", live.stepper().view.module)[1])[variant]
     assert [name for name, *_ in lines] == [name for name, _ in found["lines"]]
     for (name, source, pieces), (_, value) in zip(lines, found["lines"]):
         assert "".join(pieces).replace("$", "") == source.split(" = ", 1)[1]
@@ -565,7 +584,7 @@ def test_the_variants_differ_by_their_correction_alone():
 
 
 def test_the_presets_make_their_points(tmp_path):
-    module = live.stepper().view._esm
+    module = live.stepper().view.module
 
     def go(preset, **changes):
         hyper = {**PRESETS[preset]["hyper"], **changes}
@@ -592,7 +611,7 @@ def test_the_bowl_shows_the_factor_and_its_limit(tmp_path):
     console.log(JSON.stringify([pull.values, pull.limit, flat.pull, flat.peak]));
     """
     figure = live.stepper(controls=("lr", "beta1", "beta2", "eps"))
-    values, limit, none, peak = in_node(figure.view._esm, script, tmp_path)
+    values, limit, none, peak = in_node(figure.view.module, script, tmp_path)
     theta, state, truth = 1.0, (0.0, 0.0), []
     for t in range(1, 1601):
         theta, state = rules.adam.step(theta, theta, state, t, PRESETS["bowl"]["hyper"])
@@ -610,7 +629,7 @@ def test_the_lines_in_the_plot_are_the_bounds(tmp_path):
     const at = (beta1, beta2) => figure.marks({beta1, beta2}).map((m) => m[0]);
     console.log(JSON.stringify([at(0.9, 0.999), at(0.9, 0.95), at(0.9, 0.8), figure.marks({})]));
     """
-    usual, late, none, other = in_node(live.stepper().view._esm, script, tmp_path)
+    usual, late, none, other = in_node(live.stepper().view.module, script, tmp_path)
     assert usual == pytest.approx([1, 3.162278, 7.270], rel=1e-3)
     assert late[2] == pytest.approx(1.165, abs=1e-3)
     assert len(none) == 2 and other == []
@@ -619,7 +638,7 @@ def test_the_lines_in_the_plot_are_the_bounds(tmp_path):
 def test_every_module_is_valid_javascript(tmp_path):
     for figure in (live.descent(), live.rate(), live.stepper(), live.stepper("momentum", [1, 2])):
         script = "console.log(JSON.stringify(typeof figure.default.render))"
-        assert in_node(figure.view._esm, script, tmp_path) == "function"
+        assert in_node(figure.view.module, script, tmp_path) == "function"
 
 
 def test_settings_hold_only_what_a_trait_can(tmp_path):

@@ -104,7 +104,7 @@ def test_the_call_that_is_copied_makes_the_same_figure(make):
     }
     call = ", ".join([spec["call"], *(f"{k}={v!r}" for k, v in settings.items())])
     again = eval(f"live.playground({call})", {"live": live, "surfaces": surfaces})  # our own text
-    assert again.view._esm == figure.view._esm
+    assert again.view.module == figure.view.module
     assert {**again.view.spec, "name": ""} == {**spec, "name": ""}
 
 
@@ -144,7 +144,7 @@ def test_the_still_is_a_picture():
 
 @pytest.fixture(scope="module")
 def module():
-    return live.playground().view._esm
+    return live.playground().view.module
 
 
 def test_the_camera_looks_where_it_says(module, tmp_path):

@@ -65,23 +65,27 @@ def stamped(stamp, value):
     return stamp.exists() and stamp.read_text() == value
 
 
-def fetch_packages():
-    """npm ci, unless node_modules holds what the lock file asks for. True where it had to run."""
+def fetch_packages(tests=False):
+    """npm ci, unless node_modules holds what the lock file asks for. True where it had to run.
+
+    The packages for the tests (axe, a driver for Firefox) come only when asked for.
+    """
     node, npm = find_node()
     lock = digest([WEB / "package.json", WEB / "package-lock.json"])
     stamp = MODULES / ".installed"
-    if stamped(stamp, lock):
+    if stamped(stamp, f"{lock} all") or not tests and stamped(stamp, lock):
         return False
     env = quiet_environment()
     env["PATH"] = f"{Path(node).parent}:{env['PATH']}"
+    wanted = ["--include=dev"] if tests else ["--omit=dev"]
     try:
-        run([npm, "ci", "--no-audit", "--no-fund"], cwd=WEB, env=env)
+        run([npm, "ci", *wanted, "--no-audit", "--no-fund"], cwd=WEB, env=env)
     except Failure as failure:
         raise Failure(
             f"{failure}\nThe npm packages could not be fetched: check the network (or the registry "
             f"and proxy that npm is set to), then run the same command again."
         ) from None
-    stamp.write_text(lock)
+    stamp.write_text(f"{lock} all" if tests else lock)
     return True
 
 

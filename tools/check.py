@@ -22,6 +22,7 @@ CI = os.environ.get("CI") == "true"
 # program -> (what it is for, how to get it)
 MACHINE = {
     "chromium": ("the browser tests", "apt-get install chromium"),
+    "firefox-esr": ("the tests in Firefox", "apt-get install firefox-esr"),
     "bwrap": ("the grading sandbox's tests", "apt-get install bubblewrap"),
 }
 
@@ -137,7 +138,7 @@ def command():
     for old in REPORTS.glob("*.xml"):
         old.unlink()
     failed = missing()
-    bundle.fetch_packages()  # axe-core and Node's part of the unit tests
+    bundle.fetch_packages(tests=True)
     for number, part in enumerate(chosen, 1):
         print(f"[{number}/{len(chosen)}] {part.__name__} … ", end="", flush=True)
         start = time.monotonic()

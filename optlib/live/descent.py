@@ -1,28 +1,24 @@
 """Optimizers race over a surface: the map with their paths, and the loss at every step."""
 
 import inspect
-import itertools
-from dataclasses import dataclass
 
 from .. import plots, syntax
 from .. import schedules as all_schedules
-from .. import surfaces as all_surfaces
-from ..rule import by_name, run
 from . import frame
-
-_DASHES = {"solid": [], "dashed": [7, 4], "dotted": [2, 3], "dashdot": [8, 3, 2, 3]}
-_MARKERS = {
-    "gradient_descent": "o",
-    "momentum": "s",
-    "polyak_momentum": "s",
-    "nesterov": "^",
-    "adagrad": "v",
-    "rmsprop": "D",
-    "adam": "*",
-    "adamw": "P",
-    "lars": "X",
-    "lamb": "X",
-}
+from .paths import (
+    as_tuple,
+    cast_of,
+    first_runs,
+    places_of,
+    plan_of,
+    race_constants,
+    race_settings,
+    shown_of,
+    start_of,
+    whole,
+    written,
+    written_surface,
+)
 
 
 def descent(
@@ -66,34 +62,17 @@ def descent(
     The run follows :func:`optlib.run`, in the browser. Raises ValueError or TypeError that names
     the argument, its value and what is allowed.
     """
-    cast = _cast(rules)
-    places = _places(surface, surfaces)
+    cast = cast_of(rules)
+    places = places_of(surface, surfaces)
     first_place = next(iter(places.values()))
     steps = whole("steps", steps, 1, 5000)
     show = (show,) if isinstance(show, str) else tuple(show)
     if not show or not set(show) <= {"map", "loss"}:
         raise ValueError(f"show is {show!r}; allowed: 'map', 'loss' or both")
-    shown = tuple(cast) if shown is None else ((shown,) if isinstance(shown, str) else tuple(shown))
-    _among("shown", shown, cast)
+    shown = shown_of(shown, cast)
 
-    plan = _plan(cast, hyper, controls, ranges or {})
-    settings = [
-        frame.integer(
-            "step", "step t", steps if step is None else whole("step", step, 0, steps), 0, steps
-        )
-    ]
-    if len(places) > 1:
-        titles = [s.replace("_", " ") for s in places]
-        settings.append(frame.choice("surface", "surface", places, first_place.name, titles))
-    else:
-        settings.append(frame.Setting("surface", 0, choices=tuple(places)))
-    if plan.tuned:
-        titles = [plots.label(r) for r in plan.tuned]
-        first = tune or next((r for r in plan.tuned if r in shown), plan.tuned[0])
-        settings.append(frame.choice("tune", "settings of", plan.tuned, first, titles))
-    elif tune is not None:
-        raise ValueError(f"tune is {tune!r}; only one rule here has settings of its own")
-    settings += plan.settings
+    plan = plan_of(cast, hyper, controls, ranges or {})
+    settings = race_settings(cast, places, plan, steps, step, shown, tune)
     offered = _offered(schedule, schedules, steps)
     if len(offered) > 1:
         titles = [s.replace("_", " ") for s in offered]
@@ -104,20 +83,19 @@ def descent(
         high = 4 * noise if noise else 1.0
         settings.append(frame.slider("noise", "gradient noise", noise, 0, high, high / 100))
         settings.append(frame.integer("seed", "noise seed", seed, 0, 99))
-    settings.append(frame.Setting("start", _start(start, first_place)))
+    settings.append(frame.Setting("start", start_of(start, first_place)))
     settings.append(frame.Setting("shown", list(shown)))
 
     module = frame.compose(
+        "paths.js",
         "descent.js",
-        RULES=frame.table({r.name: syntax.javascript(r) for r in cast.values()}),
-        SURFACES=frame.table({s.name: _javascript_surface(s) for s in places.values()}),
         SCHEDULES=frame.table({k: text for k, text in offered.items() if k != "constant"}),
-        LOOKS=frame.json_text(looks(cast)),
+        **race_constants(cast, places),
     )
     given = [
         ("rules", as_tuple(map(written, cast.values()))),
-        ("surface", _written_surface(first_place) if len(places) == 1 else None),
-        ("surfaces", as_tuple(map(_written_surface, places.values())) if len(places) > 1 else None),
+        ("surface", written_surface(first_place) if len(places) == 1 else None),
+        ("surfaces", as_tuple(map(written_surface, places.values())) if len(places) > 1 else None),
         ("steps", steps),
         ("controls", repr(tuple(controls)) if controls is not None else None),
         ("schedules", repr(tuple(offered)) if len(offered) > 1 else None),
@@ -143,115 +121,6 @@ def descent(
             "schedules": len(offered) > 1,
         },
     )
-
-
-def _cast(rules):
-    """{name: Rule} from names and rules; those that can race here in two coordinates."""
-    rules = (rules,) if isinstance(rules, str) or not isinstance(rules, (tuple, list)) else rules
-    cast = {r.name: r for r in map(by_name, rules)}
-    if not cast:
-        raise ValueError("rules is empty; name at least one rule, such as 'adam'")
-    return cast
-
-
-def _places(first, others):
-    """{name: Surface}, the first one first; it may be named by one of the others."""
-    others = (others,) if isinstance(others, (str, all_surfaces.Surface)) else others
-    others = {s.name: s for s in map(all_surfaces.get, others)}
-    first = others.get(first) if isinstance(first, str) and first in others else first
-    first = all_surfaces.get(first)
-    return {first.name: first, **others}
-
-
-def _javascript_surface(s):
-    """A surface's text is the same for every figure; SymPy takes its time, so it is kept."""
-    if s.name not in _SURFACE_TEXTS or _SURFACE_TEXTS[s.name][0] is not s:
-        _SURFACE_TEXTS[s.name] = s, all_surfaces.javascript(s)
-    return _SURFACE_TEXTS[s.name][1]
-
-
-_SURFACE_TEXTS = {}
-
-
-def whole(name, value, low, high):
-    """The value, if it is a whole number from low to high; else ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ValueError(f"{name} is {value!r}; allowed: a whole number from {low} to {high}")
-    return value
-
-
-def _among(name, values, allowed):
-    for value in values:
-        if value not in allowed:
-            raise ValueError(f"{name} holds {value!r}; allowed: {', '.join(map(repr, allowed))}")
-
-
-def _start(start, surface):
-    """The start as a list, [] for the surface's own."""
-    if start is None:
-        return []
-    x0, x1, y0, y1 = surface.window
-    try:
-        x, y = (float(v) for v in start)
-    except (TypeError, ValueError):
-        raise ValueError(f"start is {start!r}; allowed: two numbers (x, y)") from None
-    if not (x0 <= x <= x1 and y0 <= y <= y1):
-        raise ValueError(
-            f"start is {start!r}; allowed on {surface.name}: "
-            f"x from {x0:g} to {x1:g}, y from {y0:g} to {y1:g}"
-        )
-    return [x, y]
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """Which setting, or which fixed number, each rule takes each of its hyperparameters from.
-
-    arguments : {rule: {hyperparameter: name of a setting, or number}}. own : {setting: rule}, the
-    settings that only one rule uses. tuned : rules to choose from, when several have their own.
-    """
-
-    settings: list
-    names: set
-    arguments: dict
-    own: dict
-    tuned: tuple
-
-
-def _plan(cast, hyper, controls, ranges):
-    keys = {key for r in cast.values() for key in r.hyper}
-    users = {key: [r for r in cast.values() if key in r.hyper] for key in keys}
-    personal = {f"{r.name}_{key}": (r, key) for r in cast.values() for key in r.hyper}
-    for name in (*hyper, *(controls or ()), *ranges):
-        if name not in keys and name not in personal:
-            raise TypeError(
-                f"{name!r} is no hyperparameter here; {', '.join(cast)} take "
-                f"{', '.join(sorted(keys))}, for one rule alone {next(iter(personal), 'none')} etc."
-            )
-    values, arguments, of = {}, {}, {}
-    for r in cast.values():
-        arguments[r.name] = {}
-        for key, default in r.hyper.items():
-            alone = f"{r.name}_{key}"
-            shared = alone not in hyper and (key in hyper or len(users[key]) == 1)
-            name = key if shared else alone
-            value = hyper.get(name, default)
-            r.check({key: value})
-            if callable(value):
-                raise TypeError(f"{name} is a schedule; use schedules= and schedule= instead")
-            if controls is not None and key not in controls and name not in controls:
-                arguments[r.name][key] = value
-                continue
-            arguments[r.name][key] = name
-            values[name] = key, value
-            of.setdefault(name, []).append(r.name)
-    settings = [
-        frame.argument(name, key, value, ranges.get(name, ranges.get(key)))
-        for name, (key, value) in values.items()
-    ]
-    own = {name: rules[0] for name, rules in of.items() if len(rules) == 1}
-    tuned = tuple(dict.fromkeys(own.values()))
-    return _Plan(settings, set(values), arguments, own, tuned if len(tuned) > 1 else ())
 
 
 def _offered(first, others, steps):
@@ -286,27 +155,9 @@ def _offered(first, others, steps):
     return offered
 
 
-def looks(cast):
-    """{rule: [colour on light, on dark, dash, marker, title]}; strangers get colours left over."""
-    known = list(plots.COLORS)
-    taken = {plots.color(r) for r in cast}
-    spare = itertools.cycle([k for k in known if plots.COLORS[k] not in taken] or known)
-    looks = {}
-    for r in cast:
-        base = r if r in known else next((b for b in known if r.startswith(b)), None)
-        look = base or next(spare)
-        colours = plots.COLORS[look], plots.COLORS_DARK[look]
-        looks[r] = [*colours, _DASHES[plots.DASHES[look]], _MARKERS[look], plots.label(r)]
-    return looks
-
-
 def _paint(sheet, cast, shown, surface, start, steps, plan, show):
     """The first sight of the figure, without schedule and noise."""
-    values = {s.name: s.value for s in plan.settings}
-    runs = {}
-    for name in shown:
-        hyper = {k: values.get(v, v) for k, v in plan.arguments[name].items()}
-        runs[name] = run(cast[name], surface, start or surface.start, steps, **hyper)
+    runs = first_runs(cast, shown, surface, start, steps, plan)
     panels = sheet.subplots(1, len(show), squeeze=False)[0]
     for ax, panel in zip(panels, ("map", "loss") if len(show) > 1 else show):
         if panel == "map":
@@ -315,24 +166,3 @@ def _paint(sheet, cast, shown, surface, start, steps, plan, show):
                 plots.path(ax, result, name)
         elif runs:
             plots.losses(ax, runs)
-
-
-def as_tuple(texts):
-    """Python text of a tuple, from the texts of its parts."""
-    return "(" + "".join(f"{text}, " for text in texts).rstrip() + ")"
-
-
-def _written_surface(s):
-    """A surface as an argument of the Python call."""
-    if all_surfaces.ALL.get(s.name) is s:
-        return repr(s.name)
-    made_by = getattr(s, "_made_by", None)
-    return f"surfaces.{made_by[0].__name__}{made_by[1]!r}" if made_by else s.name
-
-
-def written(r):
-    """A rule as an argument of the Python call: by its name, or as the notebook's own variable."""
-    try:
-        return repr(r.name) if by_name(r.name) is r else r.name
-    except ValueError:
-        return r.name

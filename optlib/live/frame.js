@@ -161,6 +161,16 @@ function polyline(ctx, count, X, Y) {
   ctx.stroke();
 }
 
+// A curve up to now, and faintly the rest of it; part(a, b) strokes it from a to b.
+function soFar(ctx, from, now, last, part) {
+  if (now < last) {
+    ctx.globalAlpha = 0.3;
+    part(now, last);
+    ctx.globalAlpha = 1;
+  }
+  part(from, Math.min(now, last));
+}
+
 // One shape per series, so that colour is never alone.
 const SHAPES = {
   o: (c, r) => c.arc(0, 0, r, 0, 7),

@@ -173,16 +173,60 @@ def argument(name, key, value, limits=None):
     return slider(name, label, value, low, high)
 
 
+class Source(widgets.Widget):
+    """A file of the browser's side. All figures of a page refer to one and the same."""
+
+    text = traitlets.Unicode().tag(sync=True)
+
+
+@dataclass(frozen=True)
+class Module:
+    """A figure's JavaScript: the names of the files it shares, and the text that is its own."""
+
+    files: tuple
+    own: str
+
+
+# Puts the texts together in the reader's browser: each is in the page once, and there is nothing
+# to fetch, so that it works from a file as well.
+_LOADER = """\
+const text = async (model, id) => (await model.widget_manager.get_model(id.slice(10))).get("text");
+async function render({ model, el }) {
+const [css, ...files] = await Promise.all(model.get("_files").map((id) => text(model, id)));
+const known = document.getElementById("live-style");
+const style = known || document.createElement("style");
+if (style.textContent !== css) style.textContent = css;
+if (!known) document.head.append(Object.assign(style, { id: "live-style" }));
+const parts = [...files, model.get("_own")];
+const address = URL.createObjectURL(new Blob([parts.join("\\n")], { type: "text/javascript" }));
+const figure = await import(address);
+URL.revokeObjectURL(address);
+return figure.default.render({ model, el });
+}
+export default { render };
+"""
+
+
 class View(anywidget.AnyWidget):
-    """The part of a figure that lives in the browser. One trait per setting; see ``spec``."""
+    """The part of a figure that lives in the browser. One trait per setting; see ``spec``.
+
+    _files : the style sheet and the files that figures share. _own : the figure's constants.
+    """
 
     _esm = traitlets.Unicode().tag(sync=True)
-    _css = traitlets.Unicode().tag(sync=True)
+    _files = traitlets.Tuple().tag(sync=True, **widgets.widget_serialization)
+    _own = traitlets.Unicode().tag(sync=True)
     spec = traitlets.Dict().tag(sync=True)
 
     def __init__(self, module, spec, values):
         self.add_traits(**{name: _trait(v).tag(sync=True) for name, v in values.items()})
-        super().__init__(_esm=module, _css=_read("frame.css"), spec=spec, **values)
+        files = tuple(map(_source, ("frame.css", *module.files)))
+        super().__init__(_esm=_LOADER, _files=files, _own=module.own, spec=spec, **values)
+
+    @property
+    def module(self):
+        """The text of the JavaScript module, as the browser puts it together."""
+        return "\n".join([*(f.text for f in self._files[1:]), self._own])
 
     def __repr__(self):
         return f"View({self.spec['name']!r})"
@@ -239,7 +283,7 @@ def build(kind, name, module, settings, call, alt, paint, data=None, span=None):
     """Put a figure together: traits, controls, and the links between them.
 
     kind : the Python function ("descent"). name : what a link to the figure calls it.
-    module : the text of its JavaScript module (see compose). settings : list of Setting.
+    module : its JavaScript (see compose). settings : list of Setting.
     call : the fixed arguments of the Python call, as text; the settings are added by "copy call".
     alt : what the figure shows, in a few words. paint : draws it as it stands at first into a
     matplotlib Figure, for pages without scripts. data : what else the JavaScript needs to know.
@@ -276,18 +320,30 @@ def build(kind, name, module, settings, call, alt, paint, data=None, span=None):
     return LiveFigure(kind, view, controls, paint)
 
 
-def compose(file, **constants):
-    """The figure's module: the frame, the words of the rules, its constants, its own file.
+def compose(*files, **constants):
+    """The Module of a figure: the frame and these files, and its constants.
 
-    constants are JavaScript expressions by name. Comment lines and indentation are dropped: every
-    figure of a page carries its module.
+    constants are JavaScript expressions by name.
     """
-    lines = [syntax.PRELUDE, _read("frame.js")]
-    lines += [f"const {name} = {text};" for name, text in constants.items()]
-    lines += [_read(file)]
-    text = "\n".join(lines)
+    own = "\n".join(f"const {name} = {text};" for name, text in constants.items())
+    return Module(("frame.js", *files), _bare(own))
+
+
+def _source(file):
+    """The one Source of a file in this kernel. Every figure of a page refers to it."""
+    if file not in _SOURCES or _SOURCES[file].comm is None:
+        text = _bare(_read(file))
+        _SOURCES[file] = Source(text=_bare(syntax.PRELUDE) + text if file == "frame.js" else text)
+    return _SOURCES[file]
+
+
+_SOURCES = {}
+
+
+def _bare(text):
+    """The text without comment lines and indentation: pages carry it."""
     kept = (line.strip() for line in text.splitlines())
-    return "\n".join(line for line in kept if line and not line.startswith("//"))
+    return "".join(f"{line}\n" for line in kept if line and not line.startswith("//"))
 
 
 def json_text(value):

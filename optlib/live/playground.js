@@ -1,5 +1,5 @@
 // A surface in three dimensions with paths on it, and its map. What computes the race and draws the
-// map comes from descent.js, the surface from surface3d.js; both stand before this file.
+// map comes from paths.js, the surface from surface3d.js; both stand before this file.
 
 const TURN = ["azimuth", "elevation", "zoom"];
 
@@ -147,7 +147,7 @@ function rooms(width) {
 // ---- the figure
 
 const playground = (spec) => {
-  const base = descent(spec), tools = element("div", { class: "live-bar" }), pad = element("div", { role: "slider", tabindex: "0", class: "live-orbit", "aria-label": "View", "aria-valuemin": -180, "aria-valuemax": 180 });
+  const base = races(spec, (width) => rooms(width).map), tools = element("div", { class: "live-bar" }), pad = element("div", { role: "slider", tabindex: "0", class: "live-orbit", "aria-label": "View", "aria-valuemin": -180, "aria-valuemax": 180 });
   let memo;
   return {
     ...base,
@@ -167,20 +167,6 @@ const playground = (spec) => {
       pad.dataset.drawn = memo.renderer ? "webgl" : "canvas";
     },
     changed: (name, get) => (name === "surface" ? spec.scenes[get("surface")] : base.changed(name, get)),
-    handles({ surface, start }, view) {
-      const scale = mapScale(rooms(view.width).map, surface.window), [x0, x1, y0, y1] = surface.window;
-      const held = (x, y) => ({ start: [Math.min(x1, Math.max(x0, x)), Math.min(y1, Math.max(y0, y))].map((v) => +v.toPrecision(4)) });
-      return [{
-        label: "Start", text: `x ${short(start[0])}, y ${short(start[1])}`, value: start[0], low: x0, high: x1, x: scale.X(start[0]), y: scale.Y(start[1]),
-        hint: "Start: drag, or move with the arrow keys",
-        drag: (px, py) => held(scale.x(px), scale.y(py)),
-        nudge: (dx, dy) => held(start[0] + (dx * (x1 - x0)) / 100, start[1] + (dy * (y1 - y0)) / 100),
-      }];
-    },
-    press(px, py, { surface }, view) {
-      const scale = mapScale(rooms(view.width).map, surface.window), place = [scale.x(px), scale.y(py)];
-      return within(place, surface.window) ? { start: place.map((v) => +v.toPrecision(4)) } : null;
-    },
   };
 };
 

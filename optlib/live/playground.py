@@ -5,21 +5,21 @@ import math
 
 import numpy as np
 
-from .. import plots, syntax
-from ..rule import run
+from .. import plots
 from . import frame
-from .descent import (
-    _among,
-    _cast,
-    _javascript_surface,
-    _places,
-    _plan,
-    _start,
-    _written_surface,
+from .paths import (
     as_tuple,
-    looks,
+    cast_of,
+    first_runs,
+    places_of,
+    plan_of,
+    race_constants,
+    race_settings,
+    shown_of,
+    start_of,
     whole,
     written,
+    written_surface,
 )
 
 SURFACES = (
@@ -97,12 +97,11 @@ def playground(
 
     Raises ValueError or TypeError that names the argument, its value and what is allowed.
     """
-    cast = _cast(rules)
-    places = _places(surface, surfaces)
+    cast = cast_of(rules)
+    places = places_of(surface, surfaces)
     first = next(iter(places.values()))
     steps = whole("steps", steps, 1, 2000)
-    shown = tuple(cast) if shown is None else ((shown,) if isinstance(shown, str) else tuple(shown))
-    _among("shown", shown, cast)
+    shown = shown_of(shown, cast)
     given = dict(hyper)
 
     rates = {s.name: {r.name: _rate(r, s, steps) for r in cast.values()} for s in places.values()}
@@ -111,26 +110,9 @@ def playground(
         if "lr" in r.hyper and "lr" not in hyper and own not in hyper:
             hyper[own] = rates[first.name][r.name]
     reach = _reach(cast, rates, hyper)
-    plan = _plan(cast, hyper, controls, {**reach, **(ranges or {})} if ranges else reach)
+    plan = plan_of(cast, hyper, controls, {**reach, **(ranges or {})} if ranges else reach)
 
-    settings = [
-        frame.integer(
-            "step", "step t", steps if step is None else whole("step", step, 0, steps), 0, steps
-        )
-    ]
-    if len(places) > 1:
-        titles = [s.replace("_", " ") for s in places]
-        settings.append(frame.choice("surface", "surface", places, first.name, titles))
-    else:
-        settings.append(frame.Setting("surface", 0, choices=tuple(places)))
-    if plan.tuned:
-        titles = [plots.label(r) for r in plan.tuned]
-        chosen = tune or next((r for r in plan.tuned if r in shown), plan.tuned[0])
-        settings.append(frame.choice("tune", "settings of", plan.tuned, chosen, titles))
-    elif tune is not None:
-        raise ValueError(f"tune is {tune!r}; only one rule here has settings of its own")
-    settings += plan.settings
-
+    settings = race_settings(cast, places, plan, steps, step, shown, tune)
     scene = _SCENES.get(first.name, {})
     place = scene.get("start") if start is None else start
     view = dict(zip(("azimuth", "elevation"), scene.get("view", _VIEW)), zoom=zoom)
@@ -139,13 +121,13 @@ def playground(
     for key, value in view.items():
         frame.in_range(key, value, *_LIMITS[key])
         settings.append(frame.Setting(key, float(value), limits=_LIMITS[key]))
-    settings.append(frame.Setting("start", _start(place, first)))
+    settings.append(frame.Setting("start", start_of(place, first)))
     settings.append(frame.Setting("shown", list(shown)))
 
     call = [
         ("rules", as_tuple(map(written, cast.values()))),
-        ("surface", _written_surface(first) if len(places) == 1 else None),
-        ("surfaces", as_tuple(map(_written_surface, places.values())) if len(places) > 1 else "()"),
+        ("surface", written_surface(first) if len(places) == 1 else None),
+        ("surfaces", as_tuple(map(written_surface, places.values())) if len(places) > 1 else "()"),
         ("steps", steps),
         ("controls", "None" if controls is None else repr(tuple(controls))),
         ("ranges", repr(ranges) if ranges else None),
@@ -155,7 +137,7 @@ def playground(
     return frame.build(
         "playground",
         name,
-        _module(cast, places),
+        frame.compose("paths.js", "surface3d.js", "playground.js", **race_constants(cast, places)),
         settings,
         ", ".join(f"{key}={value}" for key, value in call if value is not None),
         f"{titles} on a surface in three dimensions, {first.name.replace('_', ' ')} at first",
@@ -168,21 +150,6 @@ def playground(
             "scenes": _scenes(places, settings, plan, rates),
         },
     )
-
-
-def _module(cast, places):
-    """The module: what descent.js defines, and this figure's own file in place of its figure."""
-    text = frame.compose(
-        "descent.js",
-        RULES=frame.table({r.name: syntax.javascript(r) for r in cast.values()}),
-        SURFACES=frame.table({s.name: _javascript_surface(s) for s in places.values()}),
-        SCHEDULES="{}",
-        LOOKS=frame.json_text(looks(cast)),
-    )
-    shared = text[: text.index("\nexport {")]
-    own = frame._read("surface3d.js") + frame._read("playground.js")
-    lines = (line.strip() for line in own.splitlines())
-    return "\n".join([shared, *(line for line in lines if line and not line.startswith("//"))])
 
 
 @functools.lru_cache(maxsize=512)
@@ -261,10 +228,7 @@ def _paint(sheet, cast, shown, surface, start, steps, plan, view):
     space.set_zticklabels([])
     ax = sheet.add_subplot(1, 2, 2)
     plots.contours(ax, surface)
-    values = {s.name: s.value for s in plan.settings}
-    for name in shown:
-        hyper = {k: values.get(v, v) for k, v in plan.arguments[name].items()}
-        result = run(cast[name], surface, start or surface.start, steps, **hyper)
+    for name, result in first_runs(cast, shown, surface, start, steps, plan).items():
         plots.path(ax, result, name)
         path = result.theta[((result.theta >= (x0, y0)) & (result.theta <= (x1, y1))).all(1)]
         look = {"color": plots.color(name), "linestyle": plots.dash(name), "linewidth": 1.4}

@@ -5,7 +5,7 @@ import numpy as np
 from .. import plots, syntax
 from ..rule import by_name
 from . import frame
-from .descent import as_tuple, looks, whole, written
+from .paths import as_tuple, looks, whole, written
 
 
 def rate(
@@ -62,6 +62,7 @@ def rate(
         *(frame.argument(k, k, hyper.get(k, v), ranges.get(k)) for k, v in keys.items()),
     ]
     module = frame.compose(
+        "linear.js",
         "rate.js",
         RULES=frame.table({r.name: syntax.javascript(r, n=1) for r in cast.values()}),
         LOOKS=frame.json_text(looks(cast)),

@@ -124,13 +124,7 @@ function trace(ctx, data, X, height, colour, theme, box) {
   line(ctx, X(now), box.top, X(now), box.top + box.height);
   ctx.strokeStyle = colour;
   ctx.lineWidth = 1.8;
-  const part = (a, b) => polyline(ctx, b - a + 1, (k) => X(a + k), (k) => height(a + k));
-  if (now < reached) {
-    ctx.globalAlpha = 0.3;
-    part(now, reached);
-    ctx.globalAlpha = 1;
-  }
-  part(from, Math.min(now, reached));
+  soFar(ctx, from, now, reached, (a, b) => polyline(ctx, b - a + 1, (k) => X(a + k), (k) => height(a + k)));
   ctx.fillStyle = colour;
   marker(ctx, "o", X(now), height(Math.min(now, reached)), 4.5);
 }

@@ -12,7 +12,7 @@ from ..ops import sqrt
 from ..rule import by_name, rule
 from ..rules import adam
 from . import frame
-from .descent import looks, whole, written
+from .paths import looks, whole, written
 
 
 @rule

@@ -161,7 +161,7 @@ def assert_clean(page):
 def axe(page):
     """axe-core's violations on the page as it stands: one line each."""
     if not AXE.exists():
-        need("axe-core", "make book SERVE=0")
+        need("axe-core", "make test")
     page.evaluate(AXE.read_text())
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     return [

@@ -70,6 +70,21 @@ def lab(tmp_path_factory):
         log.close()
 
 
+def open_notebook(browser, address):
+    """The notebook's page once its kernel is idle. A slow start may ask something: accepted."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.set_default_timeout(60_000)
+
+    def accept(dialog):
+        print("JupyterLab asked:", dialog.inner_text())  # shown if the test fails
+        dialog.locator(".jp-mod-accept").click()
+
+    page.add_locator_handler(page.locator(".jp-Dialog"), accept)
+    page.goto(address)
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
+    return page
+
+
 def run_all(page):
     """Choose Run All Cells until a cell has begun: a kernel may say idle a moment too early."""
     begun = page.locator(".jp-InputPrompt").filter(has_text=re.compile(r"\[(\*|\d+)\]"))
@@ -88,12 +103,8 @@ def run_all(page):
 def test_a_chapter_runs_and_its_slider_moves_the_figure(lab, browser):
     if not (ROOT / "chapters" / CHAPTER).exists():
         need(CHAPTER, "git checkout")
-    page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.set_default_timeout(60_000)
-    page.goto(lab.format(f"chapters/{CHAPTER}"))
-    # "Run All" is lost on a kernel that is still starting
+    page = open_notebook(browser, lab.format(f"chapters/{CHAPTER}"))
     idle = page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
-    idle.wait_for()
     run_all(page)
     handle = page.locator(".jp-OutputArea .widget-slider .noUi-handle").first
     handle.wait_for(timeout=180_000)
@@ -112,29 +123,64 @@ def test_a_chapter_runs_and_its_slider_moves_the_figure(lab, browser):
     page.close()
 
 
+def attempt(act, seen, what, seconds=60):
+    """Repeat `act` until `seen()` holds: a click or a key may be lost while JupyterLab loads."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        act()
+        for _ in range(20):
+            if seen():
+                return
+            time.sleep(0.25)
+    pytest.fail(f"{what} did not happen in {seconds} s")
+
+
+def write(page, cell, text):
+    """Replace the text of a code cell."""
+    editor = cell.locator(".cm-content")
+
+    def act():
+        editor.click()
+        page.keyboard.press("Control+A")
+        page.keyboard.insert_text(text)
+
+    attempt(act, lambda: editor.inner_text().split() == text.split(), f"writing {text!r}")
+
+
+def run(page, cell):
+    """Run a code cell and wait for its end: the number in its prompt changes."""
+    prompt = cell.locator(".jp-InputPrompt").first
+    before = prompt.inner_text()
+
+    def act():
+        if "*" not in prompt.inner_text():  # waiting for the kernel already
+            cell.locator(".cm-content").click()
+            page.keyboard.press("Shift+Enter")
+
+    def seen():
+        return prompt.inner_text() != before and re.search(r"\d", prompt.inner_text())
+
+    attempt(act, seen, f"running {cell.locator('.cm-content').inner_text()[:40]!r}")
+
+
 def test_an_exercise_answers_a_wrong_and_then_a_right_answer(lab, browser):
-    page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.set_default_timeout(60_000)
-    page.goto(lab.format("practice/07_adam.ipynb"))
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
+    page = open_notebook(browser, lab.format("practice/07_adam.ipynb"))
     cells = page.locator(".jp-CodeCell")
-    answer = cells.filter(has_text="v, divisor =").first
+    # by place, for what stands in an answer cell changes
+    place = cells.evaluate_all(
+        "(all, text) => all.findIndex(cell => cell.textContent.includes(text))", "v, divisor ="
+    )
+    answer = cells.nth(place)
     verdict = cells.filter(has_text='check("bias_after_100"').first
 
     def hand_in(v, divisor):
-        editor = answer.locator(".cm-content")
-        editor.click()
-        page.keyboard.press("Control+A")
-        page.keyboard.insert_text(f"v, divisor = {v}, {divisor}\nbias_after_100 = v, divisor")
-        page.keyboard.press("Shift+Enter")
-        verdict.locator(".cm-content").click()
-        page.keyboard.press("Shift+Enter")
+        write(page, answer, f"v, divisor = {v}, {divisor}\nbias_after_100 = v, divisor")
+        run(page, answer)
+        run(page, verdict)
+        return verdict.locator(".jp-OutputArea").inner_text()
 
-    cells.first.locator(".cm-content").click()
-    page.keyboard.press("Shift+Enter")  # the imports
-    hand_in("4 * 0.63", "0.63")
-    verdict.get_by_text("not yet").wait_for()
-    assert "after 1000 steps, not after 100" in verdict.locator(".jp-OutputArea").inner_text()
-    hand_in("4 * (1 - 0.999**100)", "1 - 0.999**100")
-    verdict.get_by_text("passed").wait_for()
+    run(page, cells.first)  # the imports
+    said = hand_in("4 * 0.63", "0.63")
+    assert "not yet" in said and "after 1000 steps, not after 100" in said
+    assert "passed" in hand_in("4 * (1 - 0.999**100)", "1 - 0.999**100")
     page.close()

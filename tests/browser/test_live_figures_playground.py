@@ -408,10 +408,11 @@ def test_twenty_renders_leave_no_context_behind(show):
           const module = await import(URL.createObjectURL(new Blob([state._esm], {type: "text/javascript"})));
           for (let k = 0; k < 20; k++) {
             const values = {...state, ...state.spec.defaults}, el = document.createElement("div");
+            const text = (id) => widgets.state[id].state.text;
             const model = {get: (n) => values[n], set: (n, v) => (values[n] = v), on() {}, off() {},
-              save_changes() {}};
+              save_changes() {}, widget_manager: {get_model: (id) => ({get: () => text(id)})}};
             document.querySelector("main").prepend(el);
-            const stop = module.default.render({model, el});
+            const stop = await module.default.render({model, el});
             for (let i = 0; i < 60 && !el.querySelector(".live[data-n]"); i++)
               await new Promise(requestAnimationFrame);
             if (el.querySelector(".live-orbit").dataset.drawn !== "webgl") throw Error("not drawn");
