@@ -135,6 +135,14 @@ def _batches(count, order):
     return batches[:steps]
 
 
+def at_best(record, stream, method):
+    """The results of the fresh seeds at the best lr, one for each seed."""
+    cell = (stream, method, record["summary"]["table"][stream][method]["lr"])
+    seeds = record["parameters"]["seeds"]
+    runs = [r for r in record["runs"] if (r["stream"], r["method"], r["lr"]) == cell]
+    return [r["result"] for r in runs if r["seed"] in seeds]
+
+
 def summary(runs):
     """For each stream and method: best lr, judged loss and ageing with intervals; the verdicts."""
     table = {}
