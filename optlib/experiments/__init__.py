@@ -38,6 +38,11 @@ NAMES = (
     "edge_of_stability",
 )
 NAMES = ("edge_of_stability", "batch_size", "adam_digits", "adam_sharpness", "bias_correction")
+    "adam_digits",
+    "adam_sharpness",
+    "bias_correction",
+    "changing_digits",
+)
 RESULTS = Path(__file__).parent / "results"
 
 
