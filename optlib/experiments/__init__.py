@@ -25,23 +25,15 @@ from pathlib import Path
 
 NAMES = (
     "edge_of_stability",
+    "batch_size",
     "momentum_batch",
     "nesterov_edge",
     "nesterov_noise",
-    "adam_digits",
-    "adam_sharpness",
-    "bias_correction",
     "adagrad_rates",
-    "adam_digits",
-    "adam_sharpness",
-    "bias_correction",
-    "edge_of_stability",
-)
-NAMES = ("edge_of_stability", "batch_size", "adam_digits", "adam_sharpness", "bias_correction")
-    "adam_digits",
-    "adam_sharpness",
-    "bias_correction",
     "changing_digits",
+    "adam_digits",
+    "adam_sharpness",
+    "bias_correction",
 )
 RESULTS = Path(__file__).parent / "results"
 
