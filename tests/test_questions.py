@@ -5,6 +5,7 @@ mistake gives. A number in a question that no longer follows from the rules fail
 """
 
 import html
+import importlib
 import json
 import re
 import subprocess
@@ -215,11 +216,11 @@ def test_a_fault_fails_the_build_with_its_line(built):
 # ── the questions of the chapters ────────────────────────────────────────────────────────────
 
 
-def chapter_questions():
-    """Every question in the chapters: name -> Question."""
+def chapter_questions(pattern="*.ipynb"):
+    """Every question in the chapters whose file matches: name -> Question."""
     found = {}
     block = re.compile(r"^(:{3,}|`{3,})\{(question|predict)\}.*?\n(.*?)^\1$", re.DOTALL | re.M)
-    for path in sorted((ROOT / "chapters").glob("*.ipynb")):
+    for path in sorted((ROOT / "chapters").glob(pattern)):
         for cell in json.loads(path.read_text())["cells"]:
             for _, word, inside in block.findall("".join(cell["source"])):
                 lines = inside.splitlines()
@@ -237,7 +238,10 @@ def chapter_questions():
     return found
 
 
-CHAPTERS = chapter_questions()
+# Chapters with a file of their own, test_questions_NN.py, are checked there.
+OWN_FILE = [path.stem[-2:] for path in Path(__file__).parent.glob("test_questions_*.py")]
+ELSEWHERE = [name for number in OWN_FILE for name in chapter_questions(f"{number}_*.ipynb")]
+CHAPTERS = {name: q for name, q in chapter_questions().items() if name not in ELSEWHERE}
 RECOMPUTED = {}
 
 
@@ -450,6 +454,11 @@ def epsilon(question):
     numbers_are(question, right[0], 1, inside, hat)
     says(question.options[2], f"{round(right[0] / inside, -1):,.0f} times")
     says(question.options[3], f"{1e7 * eps / np.sqrt(1 - 0.999):.1f}")
+
+
+# The checks of most chapters are in files of their own, test_questions_NN.py.
+for path in sorted(Path(__file__).parent.glob("test_questions_*.py")):
+    importlib.import_module(path.stem)
 
 
 @pytest.mark.parametrize("name", CHAPTERS)

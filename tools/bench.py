@@ -171,6 +171,73 @@ def key_press():
     ]
 
 
+# so many presses of a slider, up and down; each waits for its drawing
+MOVES = """async ([handle, count]) => {
+  for (let i = 0; i < count; i++) {
+    const key = Math.floor(i / 20) % 2 ? 'ArrowRight' : 'ArrowLeft';
+    handle.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
+    await new Promise(requestAnimationFrame);
+  }
+}"""
+
+
+def memory():
+    """What the page's scripts hold after 10,000 slider moves, spread over its figures."""
+    with browser() as (program, address):
+        counts = {}
+        for name in pages():
+            page = program.new_page()
+            page.goto(address + name)
+            counts[name] = page.locator("script[type*='widget-view']").count()
+            page.close()
+        name = max(counts, key=counts.get)
+        page = program.new_page(viewport={"width": 1280, "height": 900})
+        loaded(page, address + name)
+        session = page.context.new_cdp_session(page)
+        session.send("Performance.enable")
+
+        def held():
+            for _ in range(3):
+                session.send("HeapProfiler.collectGarbage")
+            metrics = session.send("Performance.getMetrics")["metrics"]
+            found = {m["name"]: m["value"] for m in metrics}
+            return found["JSHeapUsedSize"] / 1e6, found["Nodes"]
+
+        areas = page.locator(".widget-subarea")
+        handles = [area.locator(".noUi-handle:visible").first for area in areas.all()]
+        handles = [handle for handle in handles if handle.count()]
+
+        def move(total):
+            for handle in handles:
+                handle.scroll_into_view_if_needed()
+                element = handle.element_handle()
+                page.evaluate(MOVES, [element, total // len(handles)])
+
+        move(4000)  # what is made once is made, compiled and pooled
+        before, nodes = held()
+        move(10_000)
+        after, more = held()
+    grown = after - before
+    return [
+        (
+            f"{name}, {len(handles)} figures: scripts hold after 10,000 moves",
+            f"{after:.1f} MB ({grown:+.2f}), {more - nodes:+.0f} nodes",
+            "no growth",
+            grown <= 0.03 * before and more <= nodes + 50,
+        )
+    ]
+
+
+def fuzz():
+    """The random input sequences of the browser tests, 2,000 events each instead of 200."""
+    found = run(
+        [sys.executable, "-m", "pytest", "-q", "tests/browser", "-k", "random_events"],
+        cwd=ROOT,
+        env=quiet_environment(FUZZ_EVENTS="2000"),
+    )
+    return [("2,000 random events a figure", found.strip().splitlines()[-1], "0 failed", True)]
+
+
 def timed_build(folder):
     start = time.monotonic()
     run([sys.executable, folder / "tools/book.py"], cwd=folder)
@@ -194,6 +261,8 @@ MEASUREMENTS = [
     weights,
     ready,
     key_press,
+    memory,
+    fuzz,
     *bench_steps.MEASUREMENTS,
     *bench_grading.MEASUREMENTS,
     build_times,

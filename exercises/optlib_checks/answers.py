@@ -96,7 +96,7 @@ def run_tests(function, case, returns):
     if isinstance(value, (bool, np.bool_)):
         return (np.array(float(value)),)
     raise Refused(
-        f"your tests returned {_kind(value)}. Use assert, or return True for a right Adam and "
+        f"your tests returned {_kind(value)}. Use assert, or return True for a right one and "
         "False for a wrong one."
     )
 
@@ -111,9 +111,11 @@ def read_numbers(value, names):
     if len(names) > 1 and not isinstance(value, (tuple, list, np.ndarray)):
         raise Refused(f"give {len(names)} numbers: {', '.join(names)}. Yours is {_kind(value)}.")
     flat = [value] if len(names) == 1 else list(value)
+    count = "one number" if len(names) == 1 else f"{len(names)} numbers: {', '.join(names)}"
+    if len(flat) != len(names):
+        raise Refused(f"the answer is {count}; yours holds {len(flat)}.")
     arrays = tuple(to_array(v, "the answer") for v in flat)
-    if len(arrays) != len(names) or any(array.size != 1 for array in arrays):
-        count = "one number" if len(names) == 1 else f"{len(names)} numbers: {', '.join(names)}"
+    if any(array.size != 1 for array in arrays):
         raise Refused(f"the answer is {count}; yours holds {sum(a.size for a in arrays)}.")
     return tuple(array.reshape(()) for array in arrays)
 

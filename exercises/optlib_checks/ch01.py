@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from optlib_checks.bowls import bowl
 from optlib_checks.judge import Exercise, Mistake, choice, numbers
 
 # f(x, y) = 0.1 x² + 2 y² has the Hessian diag(0.2, 4).
@@ -111,22 +112,6 @@ def _gradient_descent(
     return (path.mean(axis=0) if average else path,)
 
 
-def _bowl(rng, shape):
-    """The gradient of a random convex function that is not quadratic, on arrays of a shape."""
-    n = shape[0] if shape else 1
-    root = rng.normal(size=(n, n))
-    matrix, target = root @ root.T / n + 0.3 * np.eye(n), rng.normal(size=shape)
-
-    def grad(x):
-        away = np.asarray(x, dtype=float) - target
-        if away.shape != shape:
-            raise ValueError(f"grad takes an array of shape {shape}, not {away.shape}")
-        linear = matrix @ away if shape else matrix[0, 0] * away
-        return linear + 0.5 * np.tanh(away)
-
-    return grad
-
-
 _SHAPES = ((3,), (), (2, 3), (1,), (5,), (4, 1))
 
 
@@ -134,7 +119,7 @@ def _descent_cases(rng):
     for k in range(18):
         shape = _SHAPES[k % len(_SHAPES)]
         yield {
-            "grad": _bowl(rng, shape),
+            "grad": bowl(rng, shape),
             "x0": rng.normal(size=shape) * 2,
             "lr": float(rng.uniform(0.02, 0.3)),
             "steps": int(rng.integers(3, 12)),

@@ -23,7 +23,18 @@ import importlib
 import json
 from pathlib import Path
 
-NAMES = ("edge_of_stability", "adam_digits", "adam_sharpness", "bias_correction")
+NAMES = (
+    "edge_of_stability",
+    "batch_size",
+    "momentum_batch",
+    "nesterov_edge",
+    "nesterov_noise",
+    "adagrad_rates",
+    "changing_digits",
+    "adam_digits",
+    "adam_sharpness",
+    "bias_correction",
+)
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -77,6 +77,14 @@ function onMark(value, marks, author, [low, high]) {
   return Math.min(high, Math.max(low, close ? author : marks === "integers" ? Math.round(mark) : mark));
 }
 
+// By a hundredth of the span or less, onto a whole number of steps: zero is always one of them.
+function nudged(v, by, span, repeated) {
+  if (by === 0) return v;
+  const step = 10 ** Math.floor(Math.log10(span / 100)) * Math.min(1, Math.abs(by)), count = repeated ? 4 : 1;
+  const k = by > 0 ? Math.floor(v / step + 1e-6) + count : Math.ceil(v / step - 1e-6) - count;
+  return +(k * step).toPrecision(12);
+}
+
 // ---- axes
 
 function ticks(low, high, count) {
@@ -98,7 +106,7 @@ function axes(ctx, box, x, y, theme, { grid = false } = {}) {
   const unit = (axis, v) => ((axis.log ? Math.log10(v) : v) - axis.low) / (axis.high - axis.low);
   const X = (v) => left + width * unit(x, v), Y = (v) => top + height * (1 - unit(y, v));
   const marks = (axis, pixels, space) => {
-    const count = Math.max(2, Math.floor(pixels / space));
+    const count = Math.max(3, Math.floor(pixels / space));
     const at = axis.log ? decades(axis.low, axis.high, count) : ticks(axis.low, axis.high, count);
     return at.map((v) => (axis.log ? [10 ** v, power(v)] : [v, String(v).replace("-", "−")]));
   };
@@ -281,6 +289,19 @@ function parsed(text, initial, limits) {
   const held = limits ? Math.min(Math.max(value, limits[0]), limits[1]) : value;
   return Number.isInteger(initial) && limits && limits.every(Number.isInteger) ? Math.round(held) : held;
 }
+
+// For a figure whose legend shows and hides series: the setting `main` names one that is shown.
+const toggles = (main, spec) => ({
+  toggle(name, get) {
+    const shown = get("shown"), next = shown.includes(name) ? shown.filter((n) => n !== name) : [...shown, name];
+    const other = spec.choices[main] && !next.includes(get(main)) && next.find((n) => spec.choices[main].includes(n));
+    return { shown: next, ...(other ? { [main]: other } : {}) };
+  },
+  changed(name, get) {
+    const chosen = name === main && get(main);
+    return chosen && !get("shown").includes(chosen) ? { shown: [...get("shown"), chosen] } : null;
+  },
+});
 
 // ---- the frame
 

@@ -22,6 +22,12 @@ function radius(m) {
   return root < 0 ? Math.sqrt(det) : Math.abs(half) + Math.sqrt(root);
 }
 
+// What the eigenvalues of a matrix with two rows are.
+function nature(m) {
+  const half = (m[0][0] + m[1][1]) / 2, root = half * half - (m[0][0] * m[1][1] - m[0][1] * m[1][0]);
+  return Math.abs(root) < 1e-6 ? "repeated" : root < 0 ? "complex" : "real";
+}
+
 // |error| of one coordinate that starts at 1 with the state at rest.
 function errors(m, steps) {
   const out = new Float64Array(steps + 1);
@@ -32,6 +38,22 @@ function errors(m, steps) {
     out[t] = Math.abs(x);
   }
   return out;
+}
+
+// Where f, with one valley from a to b, is least: golden sections.
+function golden(f, a, b) {
+  const part = (Math.sqrt(5) - 1) / 2;
+  let c = b - part * (b - a), d = a + part * (b - a), low = f(c), high = f(d);
+  for (let n = 0; n < 70; n++) {
+    if (low <= high) {
+      [b, d, high] = [d, c, low];
+      low = f((c = b - part * (b - a)));
+    } else {
+      [a, c, low] = [c, d, high];
+      high = f((d = a + part * (b - a)));
+    }
+  }
+  return (a + b) / 2;
 }
 
 // ---- words and places
@@ -70,4 +92,19 @@ function freePlace(x, y, width, height, box, curves) {
     }
   }
   return found || { left: x, top: y, hits: 0, far: 0 };
+}
+
+// {panel: box} and the height of all: two to a row where there is room. A row with one of `tall` in
+// it is higher; above[panel] is room above it.
+function inRows(show, width, tall, above = {}) {
+  const wide = width >= 600, rows = [], boxes = {};
+  for (let k = 0; k < show.length; ) rows.push(show.slice(k, (k += wide ? 2 : 1)));
+  let top = 0;
+  for (const row of rows) {
+    const extra = Math.max(...row.map((name) => above[name] || 0)), room = width / row.length, high = row.some((name) => tall.includes(name));
+    const height = Math.round(wide ? (high || row.length === 1 ? Math.min(370, Math.max(290, width * 0.42)) : Math.min(290, width * 0.32)) : high ? Math.min(400, width * 0.86) : Math.min(300, width * 0.66));
+    row.forEach((name, k) => (boxes[name] = { left: Math.round(k * room) + 58, top: top + 10 + extra, width: Math.round(room) - 74, height: height - 52 }));
+    top += height + extra;
+  }
+  return { boxes, height: top };
 }

@@ -9,7 +9,7 @@ from .. import plots, syntax
 from ..rule import by_name
 from . import frame
 from .paths import whole, written
-from .rate import _check_linear
+from .rate import check_linear
 
 AVERAGES = ("none", "last half", "EMA")
 
@@ -68,7 +68,7 @@ def noise_floor(
         raise ValueError(f"problem is {problem!r}; allowed: 'quadratic', 'least_squares'")
     plane = problem == "quadratic"
     chosen = by_name(rule)
-    _check_linear(chosen)
+    check_linear(chosen)
     if not plane and chosen.name != "gradient_descent":
         raise ValueError(f"rule is {chosen.name!r}; least_squares takes 'gradient_descent'")
     for key in hyper:

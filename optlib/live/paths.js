@@ -44,14 +44,6 @@ function deviates(seed, count) {
   return Float64Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()));
 }
 
-// By a hundredth of the span or less, onto a whole number of steps: zero is always one of them.
-function nudged(v, by, span, repeated) {
-  if (by === 0) return v;
-  const step = 10 ** Math.floor(Math.log10(span / 100)) * Math.min(1, Math.abs(by)), count = repeated ? 4 : 1;
-  const k = by > 0 ? Math.floor(v / step + 1e-6) + count : Math.ceil(v / step - 1e-6) - count;
-  return +(k * step).toPrecision(12);
-}
-
 const within = ([x, y], [x0, x1, y0, y1]) => x >= x0 && x <= x1 && y >= y0 && y <= y1;
 
 function compute(spec, get, memo) {
@@ -198,6 +190,7 @@ const state = (r, step, window) => {
 
 // All of a figure but its layout: mapBox(width) is the place of the map, if it has one.
 const races = (spec, mapBox) => ({
+  ...toggles("tune", spec),
   compute: (get, memo) => compute(spec, get, memo),
   describe({ shown, step, surface, start }) {
     const parts = shown.map((r) => `${r.look[4]} ` + (state(r, step, surface.window).startsWith("div") ? state(r, step, surface.window) : `loss ${short(r.loss[Math.min(step, r.last)])}`));
@@ -212,10 +205,6 @@ const races = (spec, mapBox) => ({
         return { key: r.name, label: r.look[4], on: r.on, colour: r.look[theme.dark ? 1 : 0], dash: r.look[2], marker: r.look[3], cells: gone && gone.startsWith("div") ? [gone, "", ""] : numbers };
       }),
     };
-  },
-  toggle(name, get) {
-    const shown = get("shown"), next = shown.includes(name) ? shown.filter((n) => n !== name) : [...shown, name];
-    return { shown: next, ...(spec.choices.tune && next.length && !next.includes(get("tune")) ? { tune: next[0] } : {}) };
   },
   table({ shown, steps }) {
     const head = ["step", ...shown.flatMap((r) => ["x", "y", "loss"].map((c) => `${r.look[4]}: ${c}`))];
@@ -232,10 +221,6 @@ const races = (spec, mapBox) => ({
     }
     if (spec.noise && get("noise") === 0) names.delete("seed");
     return names;
-  },
-  changed(name, get) {
-    const tuned = name === "tune" && get("tune");
-    return tuned && !get("shown").includes(tuned) ? { shown: [...get("shown"), tuned] } : null;
   },
   handles({ surface, start }, view) {
     const box = mapBox(view.width);

@@ -2,17 +2,10 @@
 
 const POINTS = 420;
 
-// Where f is least: the first lowest point of the grid, then golden sections around it.
+// Where f is least: the first lowest point of the grid, or a lower one beside it.
 function lowest(f, grid) {
   const values = Array.from(grid, f), least = Math.min(...values), k = values.findIndex((v) => v <= least + 1e-12);
-  const golden = (Math.sqrt(5) - 1) / 2;
-  let a = grid[Math.max(0, k - 1)], b = grid[Math.min(grid.length - 1, k + 1)];
-  for (let n = 0; n < 70; n++) {
-    const c = b - golden * (b - a), d = a + golden * (b - a);
-    if (f(c) <= f(d)) b = d;
-    else a = c;
-  }
-  const found = (a + b) / 2;
+  const found = golden(f, grid[Math.max(0, k - 1)], grid[Math.min(grid.length - 1, k + 1)]);
   return f(found) < values[k] ? found : grid[k];
 }
 

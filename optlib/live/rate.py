@@ -38,7 +38,7 @@ def rate(
     if not cast:
         raise ValueError("rules is empty; name at least one, such as 'gradient_descent'")
     for r in cast.values():
-        _check_linear(r)
+        check_linear(r)
     ranges = ranges or {}
     keys = {key: value for r in cast.values() for key, value in r.hyper.items() if key != "lr"}
     for key in hyper:
@@ -85,7 +85,7 @@ def rate(
     )
 
 
-def _check_linear(r):
+def check_linear(r):
     """One step must map (theta, state) linearly when g = curvature * theta."""
     if len(r.state) > 1 or any(r.state.values()):
         raise ValueError(f"{r.name} keeps {', '.join(r.state)}; live.rate takes one state from 0")

@@ -22,6 +22,8 @@ import steps  # noqa: E402
 AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
 CHROMIUM = steps.find_program("chromium", "chromium-browser", "google-chrome")
 HERE = {"127.0.0.1", "localhost"}
+# random events a figure has to stand; the bench asks for more
+EVENTS = int(os.environ.get("FUZZ_EVENTS", "200"))
 
 TROUBLE = defaultdict(list)  # page -> what went wrong on it
 

@@ -14,7 +14,7 @@ import threading
 import book
 import numpy as np
 import pytest
-from conftest import TROUBLE, assert_clean, axe, watched_page
+from conftest import EVENTS, TROUBLE, assert_clean, axe, watched_page
 from ipywidgets.embed import dependency_state
 
 from optlib import live, rule, run, surfaces
@@ -235,10 +235,20 @@ def test_controls_that_do_nothing_are_hidden(show):
     page.locator(".live-for-tune select").select_option("Adam")
     settle(page)
     assert slider(page, "average β₂").count() == 1
-    assert slider(page, "momentum β").count() == 0
+    assert slider(page, "memory β").count() == 0
     page.get_by_role("button", name="Adam").click()
     settle(page)
     assert slider(page, "average β₂").count() == 0, "Adam is not drawn, its controls remain"
+
+
+def test_the_settings_shown_are_of_an_optimizer_that_has_some(show):
+    page = show("race")
+    page.get_by_role("button", name="momentum").click()
+    settle(page)
+    assert page.locator(".live-for-tune select").input_value() == "Adam"
+    page.locator(".live-for-tune select").select_option("momentum")
+    settle(page)
+    assert legend(page)["momentum"] != ["", "", ""]
 
 
 def test_the_legend_takes_an_optimizer_out_and_back(show):
@@ -824,7 +834,7 @@ def test_without_scripts_a_picture_stands_there(folder, browser, show):
 
 
 @pytest.mark.parametrize("which", EVERY)
-def test_two_hundred_random_events(show, which):
+def test_random_events(show, which):
     page = show(which)
     rng = np.random.default_rng(7)
     canvas = page.locator(".live-stage canvas")
@@ -841,7 +851,7 @@ def test_two_hundred_random_events(show, which):
         "Enter",
         " ",
     ]
-    for _ in range(200):
+    for _ in range(EVENTS):
         kind = rng.integers(6)
         if kind < 3:
             page.keyboard.press(str(rng.choice(keys)))

@@ -9,7 +9,7 @@ import threading
 import book
 import numpy as np
 import pytest
-from conftest import CHROMIUM, TROUBLE, assert_clean, axe, watched_page
+from conftest import CHROMIUM, EVENTS, TROUBLE, assert_clean, axe, watched_page
 from ipywidgets.embed import dependency_state
 from PIL import Image
 from test_live_figures import PAGE, label, legend, number, pixels, press, seen, settle, slider
@@ -426,12 +426,12 @@ def test_twenty_renders_leave_no_context_behind(show):
     TROUBLE[page][:] = [t for t in TROUBLE[page] if "CONTEXT_LOST" not in t]
 
 
-def test_a_hundred_random_events(show, kind):
+def test_random_events(show, kind):
     page = show(kind)
     rng = np.random.default_rng(7)
     keys = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp"]
     keys += ["PageDown", "Tab", "Enter", "+", "-"]
-    for _ in range(100):
+    for _ in range(EVENTS):
         what = rng.integers(6)
         if what < 3:
             page.keyboard.press(str(rng.choice(keys)))

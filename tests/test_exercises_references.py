@@ -1,0 +1,413 @@
+"""The exercises' references against the book's own code, torch and simulations."""
+
+import numpy as np
+import pytest
+import torch
+from optlib_checks import (
+    EXERCISES,
+    adagrad_record,
+    ch02,
+    ch03,
+    ch04,
+    ch05,
+    ch06,
+    check,
+    momentum_record,
+)
+from test_exercises import chebyshev
+
+from optlib import Optimizer
+
+
+def right(name):
+    """The right numbers of an exercise, by name."""
+    exercise = EXERCISES[name]
+    return dict(zip(exercise.returns, map(float, exercise.reference())))
+
+
+# ---------------------------------------------------------------- Chapter 2
+
+
+def test_the_noise_floor_is_that_of_a_simulation():
+    eta, lam, sigma = 0.1, 4.0, 3.0
+    rng = np.random.default_rng(0)
+    for batch, share in ((1, 1.0), (int(right("noise_floor")["batch"]), 1 / 16)):
+        x = np.zeros(200_000)
+        for _ in range(40):
+            noise = sigma / np.sqrt(batch) * rng.normal(size=x.size)
+            x = x - eta * (lam * x + noise)
+        assert np.mean(x**2) == pytest.approx(share * right("noise_floor")["variance"], rel=0.02)
+        assert np.mean(lam * x**2 / 2) == pytest.approx(
+            share * right("noise_floor")["loss"], rel=0.02
+        )
+
+
+def mean_square(c, steps, lam=0.25, start=1.0):
+    """E x² after SGD with steps c/t, exactly."""
+    square = start**2
+    for t in range(1, steps + 1):
+        square = (1 - c * lam / t) ** 2 * square + (c / t) ** 2
+    return square
+
+
+def test_one_over_t_is_that_of_the_exact_recurrence():
+    best, threshold, exponent = right("one_over_t").values()
+    late = {c: mean_square(c, 40_000) for c in (best - 0.5, best, best + 0.5)}
+    assert min(late, key=late.get) == best
+    slopes = {c: np.log10(mean_square(c, 100_000) / mean_square(c, 10_000)) for c in (1, 2, 8)}
+    assert slopes[1] == pytest.approx(-exponent, abs=0.02)
+    assert slopes[8] == pytest.approx(-1, abs=0.01)
+    assert -1 < slopes[threshold] < -0.85  # log t / t
+
+
+def test_accumulated_steps_are_those_of_whole_batches():
+    for case in ch02.accumulate.cases(np.random.default_rng(3)):
+        w, X, y, lr, micro, every = case.values()
+        whole = ch02._sgd_epoch(w, X, y, lr, micro * every, np.arange(len(y)))
+        np.testing.assert_allclose(ch02._accumulate(*case.values()), whole, rtol=1e-12)
+
+
+def test_which_gradients_are_unbiased():
+    """Each option's mean by counting, on gradients that are large for a few rows."""
+    rng = np.random.default_rng(1)
+    n, batch = 12, 4
+    g = rng.normal(size=n) + 10 * (np.arange(n) == 2)
+    size = np.abs(g) + 1
+    p = size / size.sum()
+    orders = [rng.permutation(n) for _ in range(40_000)]
+    first = np.mean([g[order[:batch]].mean() for order in orders])
+    known = orders[0][:batch]
+    rest = np.setdiff1d(np.arange(n), known)
+    means = {
+        "b": first,
+        "c": first,
+        "d": g[rest].mean(),
+        "e": p @ g,
+        "f": p @ (g / (n * p)),
+        "g": np.mean([g[k : k + 5].mean() for k in range(0, n, 5)]),
+        "a": g[rng.integers(n, size=(40_000, batch))].mean(),
+    }
+    unbiased = {k for k, mean in means.items() if abs(mean - g.mean()) < 0.06}
+    assert unbiased == {k for k, v in zip(ch02.unbiased.options, ch02.unbiased.reference()[0]) if v}
+
+
+# ---------------------------------------------------------------- Chapter 3
+
+
+def slowest(lr, beta, curvatures, gamma=0.0):
+    """The modulus of the largest eigenvalue of x' = x + β d − η λ (x + γ d), d the last move."""
+    worst = 0.0
+    for lam in curvatures:
+        step = np.array([[1 - lr * lam, beta - lr * lam * gamma]])
+        matrix = np.vstack([step, step - [[1.0, 0.0]]])  # on (x, d)
+        worst = max(worst, np.abs(np.linalg.eigvals(matrix)).max())
+    return worst
+
+
+def test_the_best_momentum_is_the_best_of_a_grid():
+    lr, beta, rate = right("best_momentum").values()
+    ends = (4.0, 100.0)
+    assert slowest(lr, beta, ends) == pytest.approx(rate, abs=1e-6)
+    grid = [
+        (slowest(a * lr, b, ends), a, b)
+        for a in np.linspace(0.8, 1.2, 21)
+        for b in np.linspace(beta - 0.1, beta + 0.1, 21)
+    ]
+    _, a, b = min(grid)
+    assert a == pytest.approx(1, abs=0.021) and b == pytest.approx(beta, abs=0.011)
+
+
+def test_u_settles_as_the_numbers_say():
+    constant, alternating, lr = right("steady").values()
+    u = swing = theta = averaged = m = 0.0
+    for t in range(400):
+        u, swing = 0.9 * u + 1, 0.9 * swing + (-1) ** t
+        m = 0.9 * m + (1 - 0.9) * 1
+        theta, averaged = theta - 0.05 * u, averaged - lr * m
+        assert averaged == pytest.approx(theta, rel=1e-12)
+    assert u == pytest.approx(constant) and abs(swing) == pytest.approx(alternating)
+
+
+def test_where_memory_helps_by_eigenvalues():
+    found = {
+        label
+        for label, product in zip("abcdef", (0.05, 0.15, 1.0, 1.85, 1.95, 2.5))
+        if slowest(product, 0.81, (1.0,)) < abs(1 - product)
+    }
+    assert check("helps", found)
+
+
+def test_the_heavy_ball_is_the_books():
+    for case in ch03.heavy_ball.cases(np.random.default_rng(2)):
+        grad, x0, lrs, beta = case.values()
+        if x0.ndim == 0:
+            continue
+        path = ch03._heavy_ball(grad, x0, lrs, beta)[0]
+        lr_at = lambda t, lrs=lrs: float(lrs[int(t) - 1])  # noqa: E731
+        opt = Optimizer("momentum", {"x": x0}, lr=lr_at, beta=beta)
+        params = {"x": x0}
+        for k in range(len(lrs)):
+            params = opt.step(params, {"x": grad(params["x"])})
+            np.testing.assert_allclose(params["x"], path[k + 1], rtol=1e-12)
+
+
+def test_the_unknown_momentum_is_torchs_with_dampening():
+    g, lr, theta = momentum_record()
+    parameter = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([parameter], lr=0.1, momentum=0.8, dampening=0.8)
+    for k in range(len(g)):
+        optimizer.param_groups[0]["lr"] = lr[k]
+        parameter.grad = torch.tensor([g[k]], dtype=torch.float64)
+        optimizer.step()
+        assert parameter.item() == pytest.approx(theta[k], abs=1e-14)
+
+
+@pytest.mark.parametrize("mistake", ch03.which_momentum.mistakes, ids=lambda m: str(m.change))
+def test_the_record_of_momentum_tells_every_variant_apart(mistake):
+    if mistake.change != {"copied": True}:
+        g, lr, theta = momentum_record()
+        path = ch03._unknown_momentum(g, lr, **mistake.change)[0]
+        assert np.abs(path - theta).max() > 0.03
+
+
+def test_the_wrong_momentum_rules_differ_and_the_right_ones_agree():
+    rng = np.random.default_rng(5)
+    theta, g, u = rng.normal(size=(3, 4))
+    want = ch03._momentum(theta, g, u, 0.1, 0.7)
+    for function in ch03._RIGHT:
+        np.testing.assert_allclose(function(theta, g, u, 0.1, 0.7), want, rtol=1e-12)
+    made = [next(iter(case.values())) for case in ch03._implementations(rng)]
+    assert sum(one.slip is None for one in made) == 4 and len(made) == 16
+    assert {one.__name__ for one in made} == {"momentum"}
+    at_rest = [one for one in made if np.allclose(one(1.0, 1.0, 0.0, 0.1, 0.9), (0.9, 1.0))]
+    assert sum(one.slip is not None for one in at_rest) == 5
+
+
+MOMENTUM_TESTS = [
+    (lambda momentum: bool(momentum), 0, "0 of 12 wrong momentum rules caught"),
+    (lambda momentum: np.allclose(momentum(1.0, 4.0, 2.0, 0.1, 0.5), (0.5, 5.0)), 9,
+     "Slipped through: a gradient against u; a small gradient; coordinates that differ."),
+    (lambda momentum: bool(momentum(1.0, -4.0, 2.0, 0.1, 0.5)[1] == -3), 7, "of 12"),
+    (lambda momentum: False, None, "reject every momentum rule, the right ones too"),
+    (lambda momentum: 1 / 0, None, "on a right momentum rule your tests stop with an error"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body, caught, words", MOMENTUM_TESTS)
+def test_tests_of_momentum_are_marked_by_what_they_catch(body, caught, words):
+    result = check("test_momentum", body)
+    assert words in result.line and not result
+    assert result.score == (0 if caught is None else pytest.approx(caught / 12))
+
+
+# ---------------------------------------------------------------- Chapter 4
+
+
+def test_nesterovs_limits_are_those_of_the_eigenvalues():
+    nesterov_lr, heavy_ball_lr, forgets_lr = right("nesterov_limit").values()
+    for lr, gamma in ((nesterov_lr, 0.8), (heavy_ball_lr, 0.0)):
+        assert slowest(0.999 * lr, 0.8, (50.0,), gamma) < 1
+        assert slowest(1.001 * lr, 0.8, (50.0,), gamma) > 1
+    x, d = 3.0, -7.0
+    assert x + 0.8 * d - forgets_lr * 50 * (x + 0.8 * d) == pytest.approx(0, abs=1e-15)
+
+
+def test_the_stored_points_are_torchs_and_uncover_the_textbooks():
+    for case in ch04.uncover.cases(np.random.default_rng(4)):
+        path, lr, beta = case.values()
+        points = ch04._uncover(path, lr, beta)[0]
+        u = np.zeros_like(path[0])
+        parameter = torch.tensor(path[0], requires_grad=True)
+        optimizer = torch.optim.SGD([parameter], lr=lr, momentum=beta, nesterov=True)
+        for k in range(len(path) - 1):
+            # the gradient at the stored point, from the stored move itself
+            g = ((path[k] - path[k + 1]) / lr - beta**2 * u) / (1 + beta)
+            parameter.grad = torch.tensor(g)
+            optimizer.step()
+            np.testing.assert_allclose(parameter.detach().numpy(), path[k + 1], rtol=1e-9)
+            u = beta * u + g
+            np.testing.assert_allclose(points[k] - lr * u, points[k + 1], rtol=1e-9)
+
+
+def test_restarts_happen():
+    for case in ch04.restarted.cases(np.random.default_rng(6)):
+        grad, x0, lr, steps = case.values()
+        path = ch04._restarted(grad, x0, lr, steps)[0]
+        never = ch04._restarted(grad, x0, lr, steps, test="never")[0]
+        assert not np.allclose(path, never)
+
+
+def race(rows):
+    return ch04.run_race(np.array(rows))
+
+
+def test_the_race_is_what_its_statement_says():
+    root = np.sqrt(1000)
+    beta = (root - 1) / (root + 1)
+    nesterov = race([(1e-3, beta, beta)] * 400)
+    assert np.flatnonzero(nesterov <= 1e-6)[0] + 1 == 287 and nesterov.max() < 1
+    best, last = (2 / (1 + root)) ** 2, beta**2
+    assert race([(best, last, 0)])[0] == pytest.approx(7.61, abs=0.01)
+    assert check("capped_race", [(1e-3, beta, beta)] * 400).score == 0
+    assert check("capped_race", [(2e-3, 0.93, 0)] * 400).score == pytest.approx(87 / 122)
+
+
+def test_no_polynomial_is_quicker_than_chebyshevs():
+    assert np.flatnonzero(race(chebyshev(200)) <= 1e-6)[0] + 1 == 121
+    middle = 1001 / 999  # T_n at 0, with [1, 1000] brought to [-1, 1]
+    heights = [np.cosh(n * np.arccosh(middle)) ** -2 for n in (120, 121)]
+    assert heights[0] > 1e-6 >= heights[1]
+    assert "can you say why" in check("capped_race", chebyshev(121)).line
+    # the bowls stand for all curvatures between: between two of them the height hardly differs
+    for rows in (chebyshev(121), [(1e-3, 0.9, 0.9)] * 150):
+        few = race(rows)
+        saved, ch04.CURVATURES = ch04.CURVATURES, np.linspace(1, 1000, 50_001)
+        try:
+            many = race(rows)
+        finally:
+            ch04.CURVATURES = saved
+        np.testing.assert_allclose(few, many, rtol=0.05)
+
+
+# ---------------------------------------------------------------- Chapter 5
+
+
+def stepped_by_torch(make, gradients):
+    """θ after each step of a torch optimizer, from 0."""
+    parameter = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    optimizer = make([parameter])
+    path = []
+    for g in gradients:
+        parameter.grad = torch.tensor([g], dtype=torch.float64)
+        optimizer.step()
+        path.append(parameter.item())
+    return np.array(path)
+
+
+def test_adagrad_is_torchs_and_so_are_its_numbers():
+    rng = np.random.default_rng(0)
+    g = rng.normal(size=60)
+    theta, s, path = 0.0, 0.0, []
+    for one in g:
+        theta, s = ch05._adagrad(theta, one, s, 0.3, 0.02)
+        path.append(theta)
+    by_torch = stepped_by_torch(lambda p: torch.optim.Adagrad(p, lr=0.3, eps=0.02), g)
+    np.testing.assert_allclose(path, by_torch, rtol=1e-12)
+    step, travel, steps = right("constant_slope").values()
+    down = stepped_by_torch(lambda p: torch.optim.Adagrad(p, lr=0.1, eps=0.0), [-3.0] * 400)
+    assert down[-1] == pytest.approx(travel) and down[-1] - down[-2] == pytest.approx(step)
+    assert down[int(steps) - 2] < 2 <= down[int(steps) - 1]
+
+
+def test_when_the_learning_rate_dies():
+    t = np.arange(1, 1_000_001)
+    sums = {k: np.cumsum(g**2) for k, g in {"c": 0.9**t, "d": 1 / t, "e": t**-0.5}.items()}
+    for label, share in (("c", 0.48), ("d", 0.78)):
+        assert 1 / np.sqrt(sums[label][-1]) == pytest.approx(share, abs=0.005)
+    assert sums["c"][-1] == pytest.approx(4.26, abs=0.005)
+    assert sums["e"][-1] - sums["e"][99_999] == pytest.approx(np.log(10), abs=1e-3)
+    x, s = 1.0, 0.0
+    for _ in range(300):
+        x, s = ch05._adagrad(x, x, s, 0.5, 0.0)
+    assert abs(x) < 1e-60 and s == pytest.approx(1.3626, abs=1e-3)
+
+
+def test_adagrad_walks_as_far_as_torchs_and_no_less():
+    rng = np.random.default_rng(3)
+    g = 10 ** rng.uniform(0, 3, size=1000)
+    down = stepped_by_torch(lambda p: torch.optim.Adagrad(p, lr=1.0, eps=0.0), -g)
+    assert ch05.travel_over_lr(g) == pytest.approx(down[-1])
+    best = np.r_[1000.0, np.ones(999)]
+    least = ch05.travel_over_lr(best)
+    assert least == pytest.approx(1.9988, abs=1e-4)
+    assert ch05.travel_over_lr(np.ones(1000)) == pytest.approx(61.8, abs=0.01)
+    for _ in range(300):  # nothing near it is better
+        near = np.clip(best * np.exp(rng.normal(size=1000) * rng.random(1000) ** 30), 1, 1000)
+        assert ch05.travel_over_lr(near) >= least
+    assert check("freeze", np.ones(1000)).score == pytest.approx(2 / 61.8, rel=1e-3)
+
+
+def test_the_record_of_adagrad_tells_every_variant_apart():
+    g, theta = adagrad_record()
+    for mistake in ch05.which_adagrad.mistakes:
+        if mistake.change != {"copied": True}:
+            path = ch05._unknown_adagrad(g, **mistake.change)[0]
+            assert np.abs(path - theta).max() > 0.05
+    # what the statement and the hints say of the record
+    assert g[0] == 0.01 and g[1:11].max() < 0.05 and g[11] == 30 and (g[12:32] == 1).all()
+    first = [abs(ch05._unknown_adagrad(g, **change)[0][0]) for change in ({}, {"start": 0.1})]
+    assert first[1] == pytest.approx(0.015, abs=1e-3) and first[0] > 3 * first[1]
+    assert abs(ch05._unknown_adagrad(g, inside=False)[0][0]) == pytest.approx(0.25)
+    lengths = np.abs(np.diff(theta[11:32]))
+    assert (np.diff(lengths) < 0).all() and lengths[0] > 1.5 * lengths[-1]
+    decayed = lambda p: torch.optim.Adagrad(p, lr=0.5, eps=0.01, lr_decay=0.1)  # noqa: E731
+    outside = ch05._unknown_adagrad(g, inside=False)[0]
+    np.testing.assert_allclose(stepped_by_torch(decayed, g), outside, rtol=1e-12)
+
+
+# ---------------------------------------------------------------- Chapter 6
+
+
+def test_rmsprop_is_torchs_plain_and_centered():
+    g = np.random.default_rng(0).normal(size=60)
+    theta, v, path = 0.0, 0.0, []
+    for one in g:
+        theta, v = ch06._rmsprop(theta, one, v, 0.1, 0.9, 0.02)
+        path.append(theta)
+    plain = lambda p: torch.optim.RMSprop(p, lr=0.1, alpha=0.9, eps=0.02)  # noqa: E731
+    np.testing.assert_allclose(path, stepped_by_torch(plain, g), rtol=1e-12)
+    given = iter(g)
+    centered = ch06._centered_run(lambda x: next(given), 0.0, 0.1, 0.9, 0.02, 60)[0][1:]
+    make = lambda p: torch.optim.RMSprop(p, lr=0.1, alpha=0.9, eps=0.02, centered=True)  # noqa: E731
+    np.testing.assert_allclose(centered, stepped_by_torch(make, g), rtol=1e-11)
+
+
+def test_forgetting_by_the_weights_themselves():
+    half_life, mean_age, first_step = right("forgetting").values()
+    age = np.arange(20_000)
+    weights = (1 - 0.99) * 0.99**age
+    assert np.interp(0.5 * weights[0], weights[::-1], age[::-1]) == pytest.approx(
+        half_life, abs=0.01
+    )
+    assert weights @ age == pytest.approx(mean_age)
+    default = lambda p: torch.optim.RMSprop(p, lr=1.0, eps=0.0)  # noqa: E731
+    assert stepped_by_torch(default, [-3.0])[0] == pytest.approx(first_step)
+
+
+def test_the_cycle_is_where_rmsprop_ends():
+    flat, steep, loss = right("cycle").values()
+    x, v = np.array([1.0, 1.0]), np.zeros(2)
+    for _ in range(3000):
+        x, v = ch06._rmsprop(x, np.array([1.0, 100.0]) * x, v, 0.4, 0.9, 0.0)
+        ends = np.abs(x)
+    np.testing.assert_allclose(ends, [flat, steep], rtol=1e-6)
+    assert (x[0] ** 2 + 100 * x[1] ** 2) / 2 == pytest.approx(loss)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_climb_is_torchs(seed):
+    rng = np.random.default_rng(seed)
+    period = rng.normal(size=int(rng.integers(2, 21)))
+    make = lambda p: torch.optim.RMSprop(p, lr=1.0, alpha=0.9, eps=0.0)  # noqa: E731
+    path = stepped_by_torch(make, np.tile(period, 60))
+    per_step = (path[-1] - path[-1 - period.size]) / period.size
+    assert ch06.rise_over_lr(period) == pytest.approx(per_step, rel=1e-6, abs=1e-9)
+
+
+def test_the_climb_does_not_depend_on_the_scale():
+    period = np.r_[1.0, -0.05 * np.arange(19)]
+    for scale in (1e-300, 1e-5, 1e300):
+        assert ch06.rise_over_lr(scale * period) == pytest.approx(ch06.rise_over_lr(period))
+    assert 0 < check("wrong_way", [20.0] + 19 * [-1.0]).score < 0.8
+    assert check("wrong_way", [3.0, -1.0, -1.0]).score == 0
+
+
+def test_what_lands_and_what_does_not():
+    t = np.arange(1, 301)
+    assert ch06.landing_error(0.02 * (1 - (t - 1) / 300)) < 1e-7
+    assert ch06.landing_error(0 * t + 0.02) == pytest.approx(0.01, rel=0.03)
+    assert ch06.landing_error(0.5 / t) > 5e-4
+    curvature, start = ch06._bowls()
+    assert curvature.min() == 1 and curvature.max() == 1000 and np.abs(start).max() == 2
+    assert check("landing", lambda t: 0.02).score == 0
+    assert 0.3 < check("landing", lambda t: 0.5 / t).score < 0.7
