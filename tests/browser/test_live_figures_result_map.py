@@ -1,0 +1,154 @@
+"""A map of recorded runs in a browser: cells by key, mouse and menu."""
+
+import csv
+import threading
+
+import book
+import pytest
+from conftest import assert_clean, axe
+from figure_page import bear_random_events, move_every_control, open_page, write_pages
+from test_live_figures import label, legend, number, pixels, press, settle
+
+from optlib import experiments, live
+
+EVERY = ["bias", "digits"]
+
+
+def figures():
+    return {
+        "bias": live.result_map(
+            experiments.load("bias_correction"),
+            name="bias",
+            x="lr",
+            y="beta2",
+            value="loss",
+            curves="loss",
+            pages="corrected",
+            where={"beta1": 0.9},
+            times=(0, 120, 1200),
+        ),
+        "digits": live.result_map(
+            experiments.load("adam_digits"),
+            name="digits",
+            x="lr",
+            y="method",
+            value="gap",
+            where={"seed": [100, 101, 102]},
+        ),
+    }
+
+
+@pytest.fixture(scope="module")
+def folder(built, tmp_path_factory):
+    return write_pages(built, tmp_path_factory.mktemp("result_map"), figures())
+
+
+@pytest.fixture
+def show(browser, folder):
+    pages = []
+
+    def go(name, *args, **options):
+        pages.append(open_page(browser, folder, name, *args, **options))
+        return pages[-1]
+
+    yield go
+    for page in pages:
+        assert_clean(page)
+        page.context.close()
+
+
+def test_first_sight_is_the_record(show):
+    page = show("bias")
+    cell = [
+        r["result"]["loss"][-1]
+        for r in experiments.load("bias_correction")["runs"]
+        if (r["beta1"], r["beta2"], r["lr"], r["corrected"]) == (0.9, 0.99, 0.0316, True)
+    ]
+    shown = legend(page)
+    assert shown["this one"] == shown["the best"]
+    assert shown["the best"][:2] == ["0.0316", "0.99"] and len(cell) == 5
+    assert number(shown["the best"][2]) == pytest.approx(sum(cell) / 5, rel=4e-3)
+    assert "smallest average β₂" in page.locator(".live-panel").inner_text()
+
+
+@pytest.mark.parametrize("which", EVERY)
+def test_every_control_moves_the_picture(show, which):
+    page = show(which)
+    assert move_every_control(page) == set(figures()[which].controls)
+
+
+@pytest.mark.parametrize("which", EVERY)
+def test_cells_are_chosen_by_key_and_mouse(show, which):
+    page = show(which)
+    cell, first = page.locator(".live-handle"), label(page)
+    before = pixels(page)
+    press(page, cell, "ArrowLeft")
+    assert legend(page)["this one"] != legend(page)["the best"] and pixels(page) != before
+    press(page, cell, "ArrowRight")
+    assert label(page) == first and pixels(page) == before
+    press(page, cell, *["ArrowLeft"] * 20, *["ArrowDown"] * 20)
+    assert cell.get_attribute("aria-valuenow") == "0", "the corner holds"
+    box = cell.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 90, y - 110, steps=5)
+    page.mouse.up()
+    settle(page)
+    dragged = int(cell.get_attribute("aria-valuenow"))
+    assert dragged > 7
+    page.mouse.click(x, y)
+    settle(page)
+    assert cell.get_attribute("aria-valuenow") == "0"
+    menu = page.locator(".live-for-column select").evaluate("s => s.selectedIndex")
+    assert menu == 0, "the menus follow"
+
+
+def test_a_cell_without_runs_says_so(show):
+    page = show("digits", "#digits?column=100&row=Adam")
+    assert legend(page)["this one"] == ["100", "Adam", "no runs", ""] and "no runs" in label(page)
+
+
+def test_reset_link_and_table(show):
+    page = show("bias", "#bias?page=no&column=0.1")
+    page.get_by_role("button", name="Reset").click()
+    settle(page)
+    assert pixels(page) == pixels(show("bias"))
+    with page.expect_download() as got:
+        page.get_by_role("button", name="CSV").click()
+    rows = list(csv.reader(got.value.path().read_text().splitlines()))
+    assert rows[0][:3] == ["step size η", "average β₂", "loss"] and len(rows) == 22
+    press(page, page.locator(".live-handle"), "ArrowUp")
+    wanted = pixels(page)
+    page.get_by_role("button", name="Copy link").click()
+    assert pixels(show("bias", "#" + page.url.split("#")[1])) == wanted
+
+
+@pytest.mark.parametrize("which", EVERY)
+def test_it_fits_a_phone_and_changes_with_the_theme(show, which):
+    page = show(which, viewport={"width": 390, "height": 844}, has_touch=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    light = pixels(page)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    settle(page)
+    assert pixels(page) != light
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_accessible(show, folder, theme):
+    with book.server(folder=folder) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        site = f"http://127.0.0.1:{server.server_address[1]}"
+        found = []
+        for which in EVERY:
+            page = show(which, site=site)
+            page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+            settle(page)
+            found += axe(page)
+        server.shutdown()
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("which", EVERY)
+def test_two_hundred_random_events(show, which):
+    bear_random_events(show(which), 200, seed=17)
