@@ -165,10 +165,9 @@ function say(ctx, { here }, theme, box) {
 // Without curves: the row of the chosen cell, every run a dot, the mean with its interval.
 function drawRow(ctx, data, { theme }, box, spec) {
   const line = data.cells[data.row], values = line.flatMap((c) => (c ? c.values.filter((v) => v !== null) : []));
-  const scale = axisAround(values, spec.names.value, 0.06), { Y } = axes(ctx, box, { low: 0, high: 1e-9, name: spec.names.column }, scale, theme, { grid: true });
+  const scale = axisAround(values, spec.names.value, 0.06), { Y } = axes(ctx, box, { low: 0.3, high: 0.7, log: true, name: spec.names.column }, scale, theme, { grid: true });
   const X = (c) => box.left + (box.width * (c + 0.5)) / data.columns.length;
-  ctx.fillStyle = theme.paper;
-  ctx.fillRect(box.left - 6, box.top + box.height + 2, box.width + 30, 20);
+  // An axis between two powers of ten has no marks of its own: the columns' names are put there.
   ctx.font = theme.font;
   ctx.fillStyle = theme.muted;
   ctx.textAlign = "center";
