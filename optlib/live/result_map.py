@@ -12,7 +12,7 @@ from .paths import whole
 _NAMES = {
     "lr": "step size η",
     "batch_size": "batch size B",
-    "beta": "momentum β",
+    "beta": "memory β",
     "beta1": "average β₁",
     "beta2": "average β₂",
     "weight_decay": "weight decay λ",

@@ -109,9 +109,6 @@ def spectrum(
         *(frame.argument(k, k, v, limits.get(k)) for k, v in own.items()),
         frame.checkbox("best", "each at its best η", best),
     ]
-    for s in settings:
-        if s.name == "beta" and not any("u" in r.state for r in cast.values()):
-            s.control.description = "average β"
     if len(cast) > 1:
         titles = [plots.label(r) for r in cast]
         settings.append(frame.choice("effective", "effective steps of", cast, effective, titles))
