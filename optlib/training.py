@@ -121,6 +121,7 @@ def train(
     record_every=None,
     measure=None,
     scheduler=None,
+    goal=None,
     progress=False,
     **hyper,
 ):
@@ -137,6 +138,7 @@ def train(
     measure : {name: function(net, optimizer, step) -> number}, called at every record.
     scheduler : a function of the torch optimizer that makes a torch.optim.lr_scheduler, stepped
         after every step. progress : show a tqdm bar.
+    goal : a training loss; the run ends at the first record that is not above it.
     """
     loss_fn = _loss(task, loss)
     count = len(task.x_train)
@@ -156,8 +158,12 @@ def train(
                 break
             if schedule is not None:
                 schedule.step()
-            if (step % every == 0 or step == steps) and not records.take(step):
+            if step % every and step != steps:
+                continue
+            if not records.take(step):
                 diverged = step
+                break
+            if goal is not None and records.rows[-1][1] <= goal:
                 break
     return records.history(diverged, seed)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from optlib_checks import EXERCISES, ch01, ch02, ch03, ch04, ch05, ch07, check, recorded_path
+from optlib_checks import EXERCISES, ch01, ch02, ch03, ch04, ch05, ch06, ch07, check, recorded_path
 from optlib_checks.answers import caller, clean
 from optlib_checks.judge import Refused, judge
 from optlib_checks.regions import STUB, solved_version, student_version
@@ -23,6 +23,7 @@ FOLDERS = {
     "03_momentum": ch03,
     "04_nesterov": ch04,
     "05_adagrad": ch05,
+    "06_rmsprop": ch06,
     "07_adam": ch07,
 }
 # the stubs of these hold a broken function, not an empty one
@@ -339,6 +340,30 @@ SLIPS = [
     ("which_adagrad", "np.sqrt(s + 0.01)", "(np.sqrt(s) + 0.01)", "ε sits elsewhere"),
     ("which_adagrad", "(1 + 0.1 * k)", "1", "still the recorded steps get shorter"),
     ("which_adagrad", "np.zeros(len(g)), 0.0", "np.zeros(len(g)), 0.1", "starts at 0.1"),
+    ("forgetting", "np.log(0.5) / np.log(0.99)", "1 / (1 - 0.99)", "fallen to 1/e"),
+    ("forgetting", "0.99 / (1 - 0.99)", "1 / (1 - 0.99)", "has age 0"),
+    ("forgetting", "1 / np.sqrt(1 - 0.99)", "1", "it would be 1 if"),
+    ("rmsprop", "(1 - beta) * g**2", "g**2", "with weight 1"),
+    ("rmsprop", "beta * v + (1 - beta) * g**2", "v + g**2", "which is AdaGrad"),
+    ("rmsprop", "np.sqrt(v) + eps", "np.sqrt(v + eps)", "inside the root"),
+    ("rmsprop", "np.sqrt(v)", "v", "divide by its root"),
+    ("rmsprop", "theta - lr", "theta + lr", "uphill"),
+    ("rmsprop", "return theta - lr * g /", "theta -= lr * g / 1\n    return theta - lr * g /",
+     "changes its argument theta in place"),
+    ("cycle", "0.4 / 2  #", "0.4  #", "half as far from 0"),
+    ("cycle", "0.4 / 2  #", "0.0  #", "does not come to rest"),
+    ("cycle", "100 * steep**2) / 2", "100 * steep**2)", "the half of"),
+    ("centered_run", "np.sqrt(v - m**2)", "np.sqrt(v)", "that is plain RMSProp"),
+    ("centered_run", "np.sqrt(v - m**2)", "np.sqrt(v + m**2)", "m² is added"),
+    ("centered_run", "np.sqrt(v - m**2)", "np.sqrt(v - m)", "not its square"),
+    ("centered_run", "lr * g / (np.sqrt(v - ", "lr * m / (np.sqrt(v - ", "you move along m"),
+    ("wrong_way", "np.zeros(9)", "np.zeros(10)", "2 to 20"),
+    ("wrong_way", "np.zeros(9), -0.98 * growing", "-np.ones(19) / 19 * 0.98", "One spike against"),
+    ("wrong_way", "-0.98", "-1.0", "0.000 of their sizes"),
+    ("wrong_way", "-0.98", "0.98", "All gradients say down"),
+    ("landing", " * (1 - (t - 1) / 300)", "", "A constant step"),
+    ("landing", "* (1 - (t - 1) / 300)", "/ t", "It has not arrived"),
+    ("landing", "* (1 - (t - 1) / 300)", "/ t * 25", "hops across 0"),
     ("bias_after_100", "0.999**100", "0.999**1000", "reached after 1000 steps"),
     ("bias_after_100", "2**2", "2", "v averages the squares"),
     ("adam", "m_hat / (np.sqrt(v_hat)", "m / (np.sqrt(v)", "bias correction is missing"),
@@ -570,6 +595,31 @@ def adagrad_of_the_record(g):
     return np.cumsum(-0.5 * g / (1 + t / 10) / np.sqrt(np.cumsum(g * g) + 1e-2))
 
 
+def rmsprop_looped(theta, g, v, lr, beta, eps):
+    flat = [np.ravel(x).tolist() for x in (theta, g, v)]
+    new = []
+    for a, b, c in zip(*flat):
+        c += (1 - beta) * (b * b - c)
+        new.append([a - lr * b / (c**0.5 + eps), c])
+    return [np.reshape(column, np.shape(g)).tolist() for column in zip(*new)]
+
+
+def centered_by_weights(grad, x0, lr, beta, eps, steps):
+    """Mean and variance of the gradients so far, from the list of them."""
+    path, seen = [np.array(x0, dtype=float)], []
+    for k in range(steps):
+        seen.append(grad(path[-1]))
+        weights = (1 - beta) * beta ** np.arange(k, -1, -1)
+        m = np.tensordot(weights, seen, 1)
+        spread = np.tensordot(weights, np.square(seen), 1) - m * m
+        path.append(path[-1] - lr * seen[-1] / (spread**0.5 + eps))
+    return path
+
+
+def cosine(t):
+    return np.array([0.01 * (1 + np.cos(np.pi * t / 300))])[0]
+
+
 def judge_by_returning(adam):
     theta, m, v = adam(np.array([1.0]), np.array([2.0]), [0.0], [0.0], 1, 0.3, 0.5, 0.75, 1.0)
     return bool(abs(theta[0] - 0.8) < 1e-9 and abs(m[0] - 1) < 1e-9 and abs(v[0] - 1) < 1e-9)
@@ -609,6 +659,14 @@ RIGHT = [
     ("train_words", words_one_at_a_time),
     ("freeze", [1000] + 999 * [1]),
     ("which_adagrad", adagrad_of_the_record),
+    ("forgetting", (69, 99, 10)),
+    ("rmsprop", rmsprop_looped),
+    ("cycle", (0.2, 0.2, 2.02)),
+    ("centered_run", centered_by_weights),
+    ("wrong_way", [171] + [-0.98 * k for k in range(19)]),
+    ("wrong_way", -1e-300 * np.r_[-171, 0.98 * np.arange(19)]),
+    ("landing", cosine),
+    ("landing", lambda t: 0.02 * 0.95 ** max(0, t - 130)),
     ("test_adam", judge_by_returning),
     ("step_sizes", [0.5, 0.476]),
     ("step_sizes", np.array([0.5, 0.476])),
@@ -747,6 +805,17 @@ NUMBER_KINDS = [
     ("freeze", np.zeros(1000), "between 1 and 1000"),
     ("freeze", np.full(1000, np.nan), "between 1 and 1000"),
     ("freeze", np.r_[1e308, np.ones(999)], "between 1 and 1000"),
+    ("wrong_way", [1.0], "2 to 20 gradients in one row; yours has (1,)"),
+    ("wrong_way", np.ones((3, 3)), "in one row; yours has (3, 3)"),
+    ("wrong_way", [1.0, np.nan], "no gradients"),
+    ("wrong_way", np.zeros(5), "without a gradient there is no step"),
+    ("wrong_way", [1.0, -1.0], "0.000 of their sizes"),
+    ("landing", lambda t: np.nan, "finite and not negative"),
+    ("landing", lambda t: -1.0, "finite and not negative"),
+    ("landing", lambda t: [0.1, 0.2], "lr has shape (2,); it should have ()"),
+    ("landing", lambda t: 1e300 / t, "x overflows"),
+    ("landing", lambda t: [None][0], "lr is None"),
+    ("landing", lambda: 0.1, "must take one argument: (t)"),
     ("make_adam_jump", [], "1 to 3000 gradients; yours are 0"),
     ("make_adam_jump", np.ones(3001), "yours are 3001"),
     ("make_adam_jump", np.ones((2, 2)), "one row of numbers"),

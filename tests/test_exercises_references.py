@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 import torch
-from optlib_checks import EXERCISES, adagrad_record, ch02, ch03, ch04, ch05, check, momentum_record
+from optlib_checks import (
+    EXERCISES,
+    adagrad_record,
+    ch02,
+    ch03,
+    ch04,
+    ch05,
+    ch06,
+    check,
+    momentum_record,
+)
 from test_exercises import chebyshev
 
 from optlib import Optimizer
@@ -238,7 +248,8 @@ def test_the_race_is_what_its_statement_says():
     assert np.flatnonzero(nesterov <= 1e-6)[0] + 1 == 287 and nesterov.max() < 1
     best, last = (2 / (1 + root)) ** 2, beta**2
     assert race([(best, last, 0)])[0] == pytest.approx(7.61, abs=0.01)
-    assert check("capped_race", [(1e-3, beta, beta)] * 400).score == pytest.approx(165 / 287)
+    assert check("capped_race", [(1e-3, beta, beta)] * 400).score == 0
+    assert check("capped_race", [(2e-3, 0.93, 0)] * 400).score == pytest.approx(87 / 122)
 
 
 def test_no_polynomial_is_quicker_than_chebyshevs():
@@ -332,3 +343,71 @@ def test_the_record_of_adagrad_tells_every_variant_apart():
     decayed = lambda p: torch.optim.Adagrad(p, lr=0.5, eps=0.01, lr_decay=0.1)  # noqa: E731
     outside = ch05._unknown_adagrad(g, inside=False)[0]
     np.testing.assert_allclose(stepped_by_torch(decayed, g), outside, rtol=1e-12)
+
+
+# ---------------------------------------------------------------- Chapter 6
+
+
+def test_rmsprop_is_torchs_plain_and_centered():
+    g = np.random.default_rng(0).normal(size=60)
+    theta, v, path = 0.0, 0.0, []
+    for one in g:
+        theta, v = ch06._rmsprop(theta, one, v, 0.1, 0.9, 0.02)
+        path.append(theta)
+    plain = lambda p: torch.optim.RMSprop(p, lr=0.1, alpha=0.9, eps=0.02)  # noqa: E731
+    np.testing.assert_allclose(path, stepped_by_torch(plain, g), rtol=1e-12)
+    given = iter(g)
+    centered = ch06._centered_run(lambda x: next(given), 0.0, 0.1, 0.9, 0.02, 60)[0][1:]
+    make = lambda p: torch.optim.RMSprop(p, lr=0.1, alpha=0.9, eps=0.02, centered=True)  # noqa: E731
+    np.testing.assert_allclose(centered, stepped_by_torch(make, g), rtol=1e-11)
+
+
+def test_forgetting_by_the_weights_themselves():
+    half_life, mean_age, first_step = right("forgetting").values()
+    age = np.arange(20_000)
+    weights = (1 - 0.99) * 0.99**age
+    assert np.interp(0.5 * weights[0], weights[::-1], age[::-1]) == pytest.approx(
+        half_life, abs=0.01
+    )
+    assert weights @ age == pytest.approx(mean_age)
+    default = lambda p: torch.optim.RMSprop(p, lr=1.0, eps=0.0)  # noqa: E731
+    assert stepped_by_torch(default, [-3.0])[0] == pytest.approx(first_step)
+
+
+def test_the_cycle_is_where_rmsprop_ends():
+    flat, steep, loss = right("cycle").values()
+    x, v = np.array([1.0, 1.0]), np.zeros(2)
+    for _ in range(3000):
+        x, v = ch06._rmsprop(x, np.array([1.0, 100.0]) * x, v, 0.4, 0.9, 0.0)
+        ends = np.abs(x)
+    np.testing.assert_allclose(ends, [flat, steep], rtol=1e-6)
+    assert (x[0] ** 2 + 100 * x[1] ** 2) / 2 == pytest.approx(loss)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_climb_is_torchs(seed):
+    rng = np.random.default_rng(seed)
+    period = rng.normal(size=int(rng.integers(2, 21)))
+    make = lambda p: torch.optim.RMSprop(p, lr=1.0, alpha=0.9, eps=0.0)  # noqa: E731
+    path = stepped_by_torch(make, np.tile(period, 60))
+    per_step = (path[-1] - path[-1 - period.size]) / period.size
+    assert ch06.rise_over_lr(period) == pytest.approx(per_step, rel=1e-6, abs=1e-9)
+
+
+def test_the_climb_does_not_depend_on_the_scale():
+    period = np.r_[1.0, -0.05 * np.arange(19)]
+    for scale in (1e-300, 1e-5, 1e300):
+        assert ch06.rise_over_lr(scale * period) == pytest.approx(ch06.rise_over_lr(period))
+    assert 0 < check("wrong_way", [20.0] + 19 * [-1.0]).score < 0.8
+    assert check("wrong_way", [3.0, -1.0, -1.0]).score == 0
+
+
+def test_what_lands_and_what_does_not():
+    t = np.arange(1, 301)
+    assert ch06.landing_error(0.02 * (1 - (t - 1) / 300)) < 1e-7
+    assert ch06.landing_error(0 * t + 0.02) == pytest.approx(0.01, rel=0.03)
+    assert ch06.landing_error(0.5 / t) > 5e-4
+    curvature, start = ch06._bowls()
+    assert curvature.min() == 1 and curvature.max() == 1000 and np.abs(start).max() == 2
+    assert check("landing", lambda t: 0.02).score == 0
+    assert 0.3 < check("landing", lambda t: 0.5 / t).score < 0.7

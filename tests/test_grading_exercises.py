@@ -49,6 +49,9 @@ SLIPS = [
     ("05_adagrad", "train_words", "s[i] += error**2", "s += error**2"),
     ("05_adagrad", "freeze", "freeze[0] = 1000", "freeze[0] = 100"),
     ("05_adagrad", "which_adagrad", "(1 + 0.1 * k)", "1"),
+    ("06_rmsprop", "centered_run", "np.sqrt(v - m**2)", "np.sqrt(v)"),
+    ("06_rmsprop", "wrong_way", "np.zeros(9), -0.98 * growing", "-np.ones(19) / 19 * 0.98"),
+    ("06_rmsprop", "landing", "* (1 - (t - 1) / 300)", "/ t"),
 ]
 
 

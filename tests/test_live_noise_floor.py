@@ -17,11 +17,6 @@ from optlib.live.noise_floor import (
 )
 
 
-def module(figure):
-    """The text of a figure's JavaScript."""
-    return figure.view._esm
-
-
 def shown(figure):
     """{setting: value}, the names of choices in place of their index."""
     spec = figure.view.spec
@@ -69,7 +64,7 @@ def test_the_call_that_is_copied_makes_the_same_figure(make):
     given = {k: v for k, v in shown(figure).items() if len(spec["choices"].get(k, "ab")) > 1}
     call = ", ".join([spec["call"], *(f"{k}={v!r}" for k, v in given.items())])
     again = eval(f"live.noise_floor({call})", {"live": live})  # our own text
-    assert module(again) == module(figure)
+    assert again.view.module == figure.view.module
     assert {**again.view.spec, "name": ""} == {**spec, "name": ""}
 
 
@@ -124,7 +119,7 @@ def test_random_numbers_are_the_same_in_both_languages(tmp_path):
     const u = figure.uniforms(7);
     console.log(JSON.stringify([Array.from({length: 50}, u), [...figure.deviates(12345, 2000)]]));
     """
-    flat, normal = in_node(module(live.noise_floor()), script, tmp_path)
+    flat, normal = in_node(live.noise_floor().view.module, script, tmp_path)
     np.testing.assert_array_equal(flat, uniforms(7, 50))
     np.testing.assert_allclose(normal, deviates(12345, 2000), rtol=1e-12, atol=1e-15)
     many = deviates(3, 20_000)
@@ -142,7 +137,7 @@ def test_the_cloud_is_the_rule(name, average, tmp_path):
       average: {average!r}, decay: 0.8}});
     console.log(JSON.stringify([[...path], loss.map((l) => [...l])]));
     """
-    path, loss = in_node(module(live.noise_floor(rule=name)), script, tmp_path)
+    path, loss = in_node(live.noise_floor(rule=name).view.module, script, tmp_path)
     truth = averaged(cloud(r, curvatures, start, 41, 5, 0.7, hyper, 9), average, 0.8)
     np.testing.assert_allclose(np.reshape(path, truth.shape), truth, rtol=1e-11, atol=1e-13)
     half = np.array(curvatures)[:, None] * (truth**2).mean(2).T / 2
@@ -162,7 +157,7 @@ def test_mean_and_variance_are_exact(name, average, tmp_path):
     const {{mean, variance}} = figure.moments(step, 1.5, {steps}, 0.49, weight);
     console.log(JSON.stringify([[...mean], [...variance]]));
     """
-    mean, variance = in_node(module(live.noise_floor(rule=name)), script, tmp_path)
+    mean, variance = in_node(live.noise_floor(rule=name).view.module, script, tmp_path)
 
     def answer(start, kick):
         theta, state, path = np.array(start), r.init(np.array(start)), [start]
@@ -185,10 +180,10 @@ def test_the_floor_is_the_formula(tmp_path):
         {lr, beta: 0.9}), 4)].map((v) => (v === Infinity ? "inf" : v)));
     console.log(JSON.stringify(out));
     """
-    for lr, c, found in in_node(module(live.noise_floor()), script, tmp_path):
+    for lr, c, found in in_node(live.noise_floor().view.module, script, tmp_path):
         truth = lr * 4 / (c * (2 - lr * c)) if lr * c < 2 else np.inf
         assert float(found) == pytest.approx(truth, rel=1e-9), (lr, c)
-    for lr, c, found in in_node(module(live.noise_floor(rule="momentum")), script, tmp_path):
+    for lr, c, found in in_node(live.noise_floor(rule="momentum").view.module, script, tmp_path):
         stable = lr * c < 2 * 1.9
         truth = lr * 4 * 1.9 / (c * 0.1 * (2 * 1.9 - lr * c)) if stable else np.inf
         assert float(found) == pytest.approx(truth, rel=1e-9), (lr, c)
@@ -206,7 +201,7 @@ def seen(figure, tmp_path, **changes):
     place = "quadratic" if figure.view.spec["problem"] == "quadratic" else "interpolation"
     text = SEEN.replace("SPEC", json.dumps(figure.view.spec)).replace("PLACE", repr(place))
     text = text.replace("AT", json.dumps({**shown(figure), **changes}))
-    return in_node(module(figure), text, tmp_path)
+    return in_node(figure.view.module, text, tmp_path)
 
 
 def test_first_sight_measures_the_floor_in_either_direction(tmp_path):
@@ -245,7 +240,7 @@ def test_least_squares_is_sgd_on_the_weights(d, batch, average, tmp_path):
     console.log(JSON.stringify([found.every, [...found.loss], [...found.above], found.least]));
     """
     figure = live.noise_floor("least_squares")
-    every, loss, above, least = in_node(module(figure), script, tmp_path)
+    every, loss, above, least = in_node(figure.view.module, script, tmp_path)
     x, y = least_squares(100, d, 0.5, 42, 150)
     path = averaged(sgd_rows(x, y, 0.4, batch, 120, 42), average, 0.9)
     truth = ((path @ x.T - y) ** 2).mean(1) / 2

@@ -116,6 +116,16 @@ def test_an_infinite_loss_with_finite_gradient_is_divergence_too():
     assert start.diverged == 0 and len(start.loss) == 0 and start.final_loss == np.inf
 
 
+def test_a_goal_ends_the_run_at_the_first_record_that_meets_it():
+    whole = training.train(SMALL, MODEL, "adam", lr=1e-2, **RUN)
+    goal = whole.loss[3]
+    h = training.train(SMALL, MODEL, "adam", lr=1e-2, goal=goal, **RUN)
+    first = int(np.flatnonzero(whole.loss <= goal)[0])
+    assert h.steps[-1] == whole.steps[first]
+    assert h.loss.tolist() == whole.loss[: first + 1].tolist()
+    assert training.train(SMALL, MODEL, "adam", lr=1e-2, goal=0.0, **RUN).steps[-1] == 30
+
+
 def test_measures():
     h = training.train(
         SMALL, MODEL, "adam", **RUN, measure={"twice": lambda net, optimizer, step: 2 * step}
@@ -392,6 +402,33 @@ def test_a_short_run_agrees_with_the_edge_of_stability_record():
     live = module.one(lr=0.4, seed=0, steps=150)
     assert np.allclose(live["loss"], stored["loss"][:4], rtol=1e-3)
     assert np.allclose(live["sharpness"], stored["sharpness"][:4], rtol=1e-3)
+
+
+def test_noise_scale_is_that_of_gradients_taken_one_by_one():
+    net, (x, y) = MODEL(0), (SMALL.x_train[:20], SMALL.y_train[:20])
+    single = []
+    for k in range(20):
+        loss = training.cross_entropy(net(x[k : k + 1]), y[k : k + 1])
+        slopes = torch.autograd.grad(loss, list(net.parameters()))
+        single.append(torch.cat([slope.reshape(-1) for slope in slopes]).double().numpy())
+    single = np.array(single)
+    expected = single.var(0, ddof=1).sum() / (single.mean(0) ** 2).sum()
+    found = experiments.module("batch_size").noise_scale(net, x, y)
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_batch_size_grid_grows_until_its_best_lies_inside():
+    module, runs, new = experiments.module("batch_size"), [], True
+    while new:
+        done = [{k: r[k] for k in ("batch_size", "log2_lr", "seed")} for r in runs]
+        new = [settings for settings in module.plan(runs) if settings not in done]
+        for settings in new:  # the fewest steps at lr = 2, below or above most first grids
+            runs.append({**settings, "result": {"steps": 10 + abs(settings["log2_lr"] - 1)}})
+    fresh = [r for r in runs if r["seed"] in module.PARAMETERS["seeds"]]
+    assert len(fresh) == 5 * len(module.PARAMETERS["batch_sizes"])
+    for r in fresh:
+        grid = [q["log2_lr"] for q in runs if q["batch_size"] == r["batch_size"]]
+        assert r["log2_lr"] == 1 and min(grid) < 1 < max(grid)
 
 
 def test_unknown_experiment_and_missing_record(tmp_path):

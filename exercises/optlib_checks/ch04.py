@@ -332,6 +332,7 @@ LONGEST = 400  # steps in a race
 CAP = 2.0  # of the loss at the start
 TARGET = 1e-6
 FULL_MARKS = 165  # steps
+NESTEROV = 287  # steps of its standard choice, which earns nothing
 _LEAST = 121  # the least degree of a polynomial that does it: Chebyshev's
 # so many bowls, crowded at both ends, that what holds on them holds for all between 1 and κ
 CURVATURES = (KAPPA + 1) / 2 - (KAPPA - 1) / 2 * np.cos(np.linspace(0, np.pi, 1001))
@@ -379,7 +380,7 @@ def _judge_race(exercise, answers):
         exercise,
         f"{steps} steps, the loss never above {max(1.0, worst[:steps].max()):.2f} of its start. "
         + _race_hint(steps),
-        min(1.0, FULL_MARKS / steps),
+        max(0.0, (NESTEROV - steps) / (NESTEROV - FULL_MARKS)),
     )
 
 

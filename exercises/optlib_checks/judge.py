@@ -57,6 +57,8 @@ class Exercise:
         comparison with the reference. ``answers`` is a list of ``(case, arrays)``.
     rtol, atol: an answer a is right if |a - reference| <= atol + rtol |reference|.
     slips: how many mistakes at once the judge looks for.
+    shape: of every array in an answer, where there is but one right shape; another is refused at
+        its first case, before many large arrays pile up.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Exercise:
     rtol: float = 1e-9
     atol: float = 1e-12
     slips: int = 2
+    shape: tuple[int, ...] | None = None
 
 
 def numbers(name, answer, mistakes, *, rtol=2e-3, atol=0.0):
@@ -187,6 +190,9 @@ def _arrays(exercise, got):
     )
     if not plain or len(got) != len(exercise.returns):
         raise Refused("the answer did not arrive as plain numbers.")
+    for name, array in zip(exercise.returns, got):
+        if exercise.shape is not None and array.shape != exercise.shape:
+            raise Refused(f"{name} has shape {array.shape}; it should have {exercise.shape}.")
     return got
 
 

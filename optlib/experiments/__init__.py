@@ -25,7 +25,12 @@ from pathlib import Path
 
 NAMES = (
     "edge_of_stability",
+    "batch_size",
     "momentum_batch",
+    "nesterov_edge",
+    "nesterov_noise",
+    "adagrad_rates",
+    "changing_digits",
     "adam_digits",
     "adam_sharpness",
     "bias_correction",

@@ -132,7 +132,7 @@ def in_range(name, value, low, high):
 # How a rule's argument is shown: label, and the range of a slider (log, linear) or of a checkbox.
 _ARGUMENTS = {
     "lr": ("step size η", "log", None),
-    "beta": ("momentum β", "linear", (0, 0.99)),
+    "beta": ("memory β", "linear", (0, 0.99)),
     "beta1": ("average β₁", "linear", (0, 0.99)),
     "beta2": ("average β₂", "linear", (0, 0.999)),
     "eps": ("ε", "log", (1e-12, 1)),

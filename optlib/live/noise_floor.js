@@ -1,23 +1,6 @@
 // SGD's loss floor: on a quadratic with additive noise, exactly and by a cloud of seeds; and on
 // least squares, where the floor vanishes once the model can fit every row.
 
-// ---- random numbers: uniform from a seed (mulberry32), normal by Box-Muller
-
-function uniforms(seed) {
-  let a = seed * 2654435761 + 1;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let u = Math.imul(a ^ (a >>> 15), a | 1);
-    u ^= u + Math.imul(u ^ (u >>> 7), u | 61);
-    return ((u ^ (u >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-function deviates(seed, count) {
-  const uniform = uniforms(seed);
-  return Float64Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()));
-}
-
 // ---- averages of the iterates: the weight of the newest in the mean kept after step t, 0: no mean
 
 function weightAt({ average, decay, steps }) {
@@ -288,19 +271,6 @@ const FIRST = ["#0069a8", "#5cb8ff"], SECOND = ["#c44e00", "#ff9a5c"];
 const tint = (k, theme) => [FIRST, SECOND, [theme.ink, theme.ink]][k][+theme.dark];
 const DASH = [[], [8, 4], []];
 const tall = (wide, width) => (wide ? Math.max(280, width * 0.4) : Math.max(240, width * 0.72));
-
-// Whole powers of ten around the values above zero, ten decades or so at most.
-function decadesAround(values, cap) {
-  let low = Infinity, high = 0;
-  for (const v of values) {
-    if (v > high && v <= cap) high = v;
-    if (v > 0 && v < low) low = v;
-  }
-  if (!(high > 0)) [low, high] = [0.1, 1];
-  low = Math.max(Math.min(low, high), high * 1e-12);
-  const bottom = Math.floor(Math.log10(low) + 1e-9);
-  return { low: bottom, high: Math.max(bottom + 1, Math.ceil(Math.log10(high) - 1e-9)), log: true };
-}
 
 function drawQuadraticLoss(ctx, data, { theme }, box) {
   const { steps, curves, step, path, seeds, directions } = data, on = curves.filter((c) => c.on), cap = 1e3 * data.total.expected[0];

@@ -8,7 +8,7 @@ import numpy as np
 from .. import plots, syntax
 from ..rule import by_name
 from . import frame
-from .descent import whole, written
+from .paths import whole, written
 from .rate import check_linear
 
 AVERAGES = ("none", "last half", "EMA")
@@ -141,7 +141,7 @@ def noise_floor(
     settings.append(frame.Setting("shown", shown))
 
     start = _start(start, curvatures)
-    module = frame.compose("noise_floor.js", RULE=syntax.javascript(chosen, n=1))
+    module = frame.compose("curves.js", "noise_floor.js", RULE=syntax.javascript(chosen, n=1))
     call = [("rule", written(chosen)), ("curvatures", curvatures), ("start", start)]
     call = call if plane else [("rows", rows)]
     call += [("noise", noise), ("seeds", seeds), ("steps", steps), ("averages", averages)]
