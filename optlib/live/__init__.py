@@ -4,8 +4,10 @@ from .descent import descent
 from .noise_floor import noise_floor
 from .playground import playground
 from .rate import rate
+from .spectrum import spectrum
 from .rate_map import rate_map
 from .stepper import stepper
 from .two_by_two import two_by_two
 
+__all__ = ["descent", "noise_floor", "playground", "rate", "spectrum", "stepper"]
 __all__ = ["descent", "noise_floor", "playground", "rate", "rate_map", "stepper", "two_by_two"]
