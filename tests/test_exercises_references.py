@@ -237,6 +237,13 @@ def test_restarts_happen():
         assert not np.allclose(path, never)
 
 
+def test_no_seed_lets_the_wrong_test_of_a_restart_pass():
+    for seed in range(20):
+        for case in ch04.restarted.cases(np.random.default_rng(seed)):
+            path = ch04._restarted(*case.values())[0]
+            assert not np.allclose(path, ch04._restarted(*case.values(), test="reach")[0])
+
+
 def race(rows):
     return ch04.run_race(np.array(rows))
 

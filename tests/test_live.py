@@ -151,12 +151,13 @@ def test_repr_is_short_and_stable():
 
 
 def test_the_page_carries_only_what_the_figure_offers():
-    module = live.descent("adam", "beale").view.module
+    view = live.descent("adam", "beale").view
+    module = view.module
     assert '"adam": {' in module and '"beale": {' in module
     for other in ("gradient_descent", "rosenbrock", "cosine"):
         assert other not in module
     assert not re.search(r"^\s*//|\beval\(|new Function|https?://", module, re.M)
-    assert len(module) < 45_000
+    assert len(view._own) < 2_000 and len(module) < 46_000
 
 
 def test_a_page_carries_each_file_once():

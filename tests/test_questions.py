@@ -5,7 +5,6 @@ mistake gives. A number in a question that no longer follows from the rules fail
 """
 
 import html
-import importlib
 import json
 import re
 import subprocess
@@ -454,11 +453,6 @@ def epsilon(question):
     numbers_are(question, right[0], 1, inside, hat)
     says(question.options[2], f"{round(right[0] / inside, -1):,.0f} times")
     says(question.options[3], f"{1e7 * eps / np.sqrt(1 - 0.999):.1f}")
-
-
-# The checks of most chapters are in files of their own, test_questions_NN.py.
-for path in sorted(Path(__file__).parent.glob("test_questions_*.py")):
-    importlib.import_module(path.stem)
 
 
 @pytest.mark.parametrize("name", CHAPTERS)

@@ -1,12 +1,20 @@
-"""What the questions of Chapter 6 say, recomputed; run by tests/test_questions.py."""
+"""The questions of Chapter 6, recomputed: right answers, wrong ones, and the numbers in words."""
 
 import numpy as np
-from test_questions import numbers_are, option, recomputes, says, steps_of
+import pytest
+from test_questions import chapter_questions, numbers_are, option, says, steps_of
 
 from optlib import rules, run, surfaces
 from optlib.schedules import schedule
 
+CHAPTER = chapter_questions("06_*.ipynb")
+RECOMPUTED = {}
 NINE_AND_ONE = np.array([0.1] * 9 + [-0.9])
+
+
+def recomputes(name):
+    """The function checks the question of this name."""
+    return lambda function: RECOMPUTED.setdefault(name, function)
 
 
 @schedule
@@ -114,3 +122,13 @@ def epsilon(question):
     root_eps = np.sqrt(eps)
     numbers_are(question, inside, outside, g / (g + root_eps), g / root_eps)
     says(question.options[1], f"{g / eps:,.0f} times")
+
+
+@pytest.mark.parametrize("name", CHAPTER)
+def test_a_questions_numbers_are_recomputed(name):
+    assert name in RECOMPUTED, f"write a check: @recomputes('{name}')"
+    RECOMPUTED[name](CHAPTER[name])
+
+
+def test_no_check_is_left_without_its_question():
+    assert sorted(set(RECOMPUTED) - set(CHAPTER)) == []

@@ -53,34 +53,42 @@ function drawLoss(ctx, data, view, box) {
     ctx.lineJoin = "round";
     ctx.lineWidth = 1.8;
     for (const r of shown) {
-      const now = Math.min(step, r.last);
+      const now = upTo(r, step);
       ctx.strokeStyle = ctx.fillStyle = r.look[theme.dark ? 1 : 0];
       ctx.setLineDash(r.look[2]);
-      soFar(ctx, 0, now, r.last, (from, to) => polyline(ctx, to - from + 1, (k) => X(from + k), (k) => height(r.loss[from + k])));
+      soFar(ctx, 0, now, upTo(r, steps), (from, to) => polyline(ctx, to - from + 1, (k) => X(from + k), (k) => height(r.loss[from + k])));
     }
     ctx.setLineDash([]);
     ctx.font = theme.font;
     ctx.textAlign = "right";
     ctx.textBaseline = "top";
     ctx.fillStyle = theme.ink;
-    shown.filter((r) => r.diverged).forEach((r, k) => ctx.fillText(`${r.look[4]} diverged at step ${r.diverged}`, box.left + box.width - 6, box.top + 6 + 16 * k));
+    shown.filter((r) => r.diverged && !r.hidden).forEach((r, k) => ctx.fillText(`${r.look[4]} diverged at step ${r.diverged}`, box.left + box.width - 6, box.top + 6 + 16 * k));
   });
   for (const r of shown) {
-    const now = Math.min(step, r.last), y = height(r.loss[now]);
+    const now = upTo(r, step), y = height(r.loss[now]);
     ctx.fillStyle = r.look[theme.dark ? 1 : 0];
     if (y > box.top - 1) marker(ctx, r.look[3], X(now), y, 4.5);
   }
 }
 
-const descent = (spec) => ({
-  ...races(spec, (width) => layout(spec, width).map),
-  height: (width) => layout(spec, width).height,
-  draw(ctx, data, view) {
-    const { map, loss } = layout(spec, view.width);
-    if (map) drawMap(ctx, data, view, map);
-    if (loss) drawLoss(ctx, data, view, loss);
-  },
-});
+const descent = (spec) => {
+  const base = races(spec, (width) => layout(spec, width).map);
+  return {
+    ...base,
+    height: (width) => layout(spec, width).height,
+    draw(ctx, data, view) {
+      const { map, loss } = layout(spec, view.width);
+      if (map) drawMap(ctx, data, view, map);
+      if (loss) drawLoss(ctx, data, view, loss);
+    },
+    predict(data, view) {
+      if (spec.predict.what !== "loss") return base.predict(data, view);
+      const r = data.runs.find((run) => run.name === spec.predict.rule), y = lossAxis(data);
+      return r.on ? lossTask(r, data.steps, y, layout(spec, view.width).loss, (t) => (t > r.last ? Infinity : r.loss[t] - (y.log ? data.lowest : 0))) : null;
+    },
+  };
+};
 
 export { RULES, SURFACES, SCHEDULES, race, deviates, nudged, moved, onMark, typed, meant };
 export default liveFigure(descent);

@@ -11,6 +11,7 @@ from .paths import (
     first_runs,
     places_of,
     plan_of,
+    prediction_of,
     race_constants,
     race_settings,
     shown_of,
@@ -39,6 +40,7 @@ def descent(
     noise=None,
     seed=1,
     show=("map", "loss"),
+    predict=None,
     **hyper,
 ):
     """A live race of optimizers on a surface in two coordinates -> LiveFigure.
@@ -58,6 +60,9 @@ def descent(
     noise : standard deviation of the noise on each gradient component (None: no noise, no control).
     seed : of that noise; every rule gets the same noise.
     show : "map", "loss" or both.
+    predict : "loss" or "path": the reader first draws the loss of the last rule shown, or clicks
+        where it will be, and then sees the truth and how far off it was. A dict says more:
+        {"what": "path", "rule": "adam", "step": 10}. Needs the panel in show.
 
     The run follows :func:`optlib.run`, in the browser. Raises ValueError or TypeError that names
     the argument, its value and what is allowed.
@@ -70,6 +75,8 @@ def descent(
     if not show or not set(show) <= {"map", "loss"}:
         raise ValueError(f"show is {show!r}; allowed: 'map', 'loss' or both")
     shown = shown_of(shown, cast)
+    panels = {"loss": "loss", "path": "map"}
+    asked = prediction_of(predict, cast, shown, steps, [p for p in panels if panels[p] in show])
 
     plan = plan_of(cast, hyper, controls, ranges or {})
     settings = race_settings(cast, places, plan, steps, step, shown, tune)
@@ -88,6 +95,7 @@ def descent(
 
     module = frame.compose(
         "paths.js",
+        *(["predict.js"] if asked else []),
         "descent.js",
         SCHEDULES=frame.table({k: text for k, text in offered.items() if k != "constant"}),
         **race_constants(cast, places),
@@ -101,6 +109,7 @@ def descent(
         ("schedules", repr(tuple(offered)) if len(offered) > 1 else None),
         ("ranges", repr(ranges) if ranges else None),
         ("show", repr(show) if len(show) == 1 else None),
+        ("predict", repr(predict) if predict else None),
         *((key, value) for key, value in hyper.items() if key not in plan.names),
     ]
     titles = ", ".join(plots.label(r) for r in cast)
@@ -119,6 +128,7 @@ def descent(
             "own": plan.own,
             "noise": noisy,
             "schedules": len(offered) > 1,
+            **({"predict": asked} if asked else {}),
         },
     )
 

@@ -5,7 +5,7 @@
 // and, if it has them: active(get) names of the settings that matter now; series(data) rows of the
 // legend; handles(data, view) things to drag; press(x, y, data, view) what a click changes;
 // changed(name, get) what follows from a change; panel(node, data, set) elements below the picture;
-// span(get) first and last step, where they vary.
+// span(get) first and last step, where they vary; predict(data, view), see predict.js.
 
 const THEMES = {
   light: { dark: false, paper: "#ffffff", ink: "#1f2328", muted: "#59636e", grid: "#d8dee4" },
@@ -178,6 +178,9 @@ function soFar(ctx, from, now, last, part) {
   }
   part(from, Math.min(now, last));
 }
+
+// The last step of a run that is shown: what the reader is to predict stands still.
+const upTo = (r, step) => (r.hidden ? 0 : Math.min(step, r.last));
 
 // One shape per series, so that colour is never alone.
 const SHAPES = {
@@ -356,6 +359,12 @@ function mount(figure, model, el) {
   const bar = element("div", { class: "live-bar" });
   const panel = element("div", { class: "live-panel" });
   const root = element("section", { class: "live", "aria-label": title }, legend, stage, bar, panel, values, spoken);
+  const prediction = spec.predict ? newPrediction({ figure, names, get, ask, stage, canvas }) : null;
+  if (prediction) {
+    stage.append(prediction.pad);
+    bar.before(prediction.node);
+  }
+  const asking = () => memo.asking === true;
   el.append(root);
 
   let data, view, asked = 0, stale = true, onScreen = false, printing = false, draws = 0, drawn = 0, speech = 0;
@@ -375,8 +384,10 @@ function mount(figure, model, el) {
     stale = false;
     try {
       setRange();
+      memo.asking = prediction?.asking();
       data = figure.compute(get, memo);
       view = { ...size(), theme: theme(), memo, get };
+      prediction?.show(data, view);
       const ratio = window.devicePixelRatio || 1;
       const [w, h] = [Math.round(view.width * ratio), Math.round(view.height * ratio)];
       if (canvas.width !== w || canvas.height !== h) {
@@ -386,6 +397,7 @@ function mount(figure, model, el) {
       ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
       ctx.clearRect(0, 0, view.width, view.height);
       figure.draw(ctx, data, { ...view, ratio });
+      prediction?.draw(ctx, view);
       dress();
       canvas.setAttribute("aria-label", figure.describe(data));
       showSeries();
@@ -453,8 +465,9 @@ function mount(figure, model, el) {
   }
 
   function showControls(box) {
-    if (!figure.active) return;
-    const active = figure.active(get);
+    const active = figure.active ? figure.active(get) : new Set(names);
+    if (asking()) active.delete("step");
+    if (player) player.node.hidden = asking();
     for (const name of names) {
       for (const node of box.querySelectorAll(":scope .live-for-" + name)) node.classList.toggle("live-off", !active.has(name));
     }
@@ -507,7 +520,7 @@ function mount(figure, model, el) {
 
   const handles = [];
   function showHandles() {
-    const wanted = figure.handles ? figure.handles(data, view) : [];
+    const wanted = (asking() && prediction.handles()) || figure.handles?.(data, view) || [];
     while (handles.length < wanted.length) handles.push(newHandle(handles.length));
     while (handles.length > wanted.length) handles.pop().node.remove();
     wanted.forEach((h, k) => {
@@ -606,6 +619,7 @@ function mount(figure, model, el) {
     paper.fillStyle = look.paper;
     paper.fillRect(0, 0, width, height + foot);
     figure.draw(paper, data, { ...view, ratio: 2 });
+    prediction?.draw(paper, view);
     paper.font = look.font;
     paper.textBaseline = "middle";
     shown.forEach((s, k) => {
@@ -638,7 +652,7 @@ function mount(figure, model, el) {
   values.addEventListener("toggle", () => values.open && data && showTable());
   const player = "step" in spec.defaults && spec.limits.step ? newPlayer({ get, set, range, visible: () => onScreen }) : null;
   const tools = element("span", { class: "live-tools" },
-    button("Reset", () => { set(spec.defaults, true); say("Reset"); }),
+    button("Reset", () => { set(spec.defaults, true); prediction?.reset(); say("Reset"); }),
     button(inLab() ? "Copy call" : "Copy link", copySetting),
     button("Picture", picture, { title: "Download this figure as PNG" }),
     button("CSV", csv, { title: "Download the table of values" }));
@@ -681,6 +695,7 @@ function mount(figure, model, el) {
   addEventListener("hashchange", readAddress);
   readAddress();
   // Before it is seen, and so drawn, the figure says what it shows and its buttons what they do.
+  memo.asking = prediction?.asking();
   try {
     canvas.setAttribute("aria-label", figure.describe(figure.compute(get, memo)));
   } catch {

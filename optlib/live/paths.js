@@ -61,7 +61,8 @@ function compute(spec, get, memo) {
     for (const [key, from] of Object.entries(spec.arguments[name])) hyper[key] = typeof from === "string" ? get(from) : from;
     const rate = schedule === "constant" ? null : (t) => SCHEDULES[schedule](t, { lr: hyper.lr });
     const on = shown.includes(name);
-    return { name, on, look: LOOKS[name], ...(on ? race(RULES[name], surface, { start, steps, hyper, rate, noise }) : {}) };
+    const hidden = memo.asking === true && spec.predict.rule === name;
+    return { name, on, hidden, look: LOOKS[name], ...(on ? race(RULES[name], surface, { start, steps, hyper, rate, noise }) : {}) };
   });
   const lowest = surface.minimisers.length ? Math.min(...surface.minimisers.map(([x, y]) => surface.f(x, y))) : null;
   return { surface, start, steps, runs, lowest, step: Math.min(get("step"), steps), shown: runs.filter((r) => r.on) };
@@ -125,7 +126,7 @@ function drawMap(ctx, data, view, box) {
     ctx.lineJoin = "round";
     for (const [x, y] of surface.minimisers) cross(ctx, X(x), Y(y), theme);
     for (const r of shown) {
-      const last = Math.min(step, r.last), at = (k) => [X(r.x[k]), Y(r.y[k])];
+      const last = upTo(r, step), at = (k) => [X(r.x[k]), Y(r.y[k])];
       ctx.strokeStyle = ctx.fillStyle = r.look[theme.dark ? 1 : 0];
       // A long zigzag would cover the map: it is drawn thinner and fainter, its newest part in full.
       const weight = Math.min(1, 2500 / pixelLength(at, last));
@@ -135,7 +136,7 @@ function drawMap(ctx, data, view, box) {
       for (let k = weight < 1 ? Math.max(1, last - 10) : stride; k < last; k += stride) marker(ctx, r.look[3], ...at(k), 2.2);
     }
     for (const r of shown) {
-      const k = Math.min(step, r.last);
+      const k = upTo(r, step);
       ctx.fillStyle = theme.paper;
       marker(ctx, r.look[3], X(r.x[k]), Y(r.y[k]), 7.5);
       ctx.fillStyle = r.look[theme.dark ? 1 : 0];
@@ -183,8 +184,8 @@ function cross(ctx, x, y, theme) {
 // ---- words and numbers
 
 const state = (r, step, window) => {
-  if (r.diverged && step >= r.diverged) return "diverged at step " + r.diverged;
-  const k = Math.min(step, r.last);
+  if (!r.hidden && r.diverged && step >= r.diverged) return "diverged at step " + r.diverged;
+  const k = upTo(r, step);
   return within([r.x[k], r.y[k]], window) ? "" : "off the map";
 };
 
@@ -193,22 +194,22 @@ const races = (spec, mapBox) => ({
   ...toggles("tune", spec),
   compute: (get, memo) => compute(spec, get, memo),
   describe({ shown, step, surface, start }) {
-    const parts = shown.map((r) => `${r.look[4]} ` + (state(r, step, surface.window).startsWith("div") ? state(r, step, surface.window) : `loss ${short(r.loss[Math.min(step, r.last)])}`));
+    const parts = shown.map((r) => `${r.look[4]} ` + (r.hidden ? "is for you to predict" : state(r, step, surface.window).startsWith("div") ? state(r, step, surface.window) : `loss ${short(r.loss[Math.min(step, r.last)])}`));
     return `${surface.name} from (${start.map(short).join(", ")}) after ${step} steps: ${parts.join("; ") || "no optimizer shown"}.`;
   },
   series({ runs, step, surface }, { theme }) {
     return {
       head: ["optimizer", "x", "y", "loss"],
       series: runs.map((r) => {
-        const k = Math.min(step, r.last), gone = r.on && state(r, step, surface.window);
-        const numbers = r.on ? [short(r.x[k]), short(r.y[k]), short(r.loss[k])] : ["", "", ""];
+        const k = upTo(r, step), gone = r.on && state(r, step, surface.window);
+        const numbers = r.hidden && r.on ? ["?", "?", "?"] : r.on ? [short(r.x[k]), short(r.y[k]), short(r.loss[k])] : ["", "", ""];
         return { key: r.name, label: r.look[4], on: r.on, colour: r.look[theme.dark ? 1 : 0], dash: r.look[2], marker: r.look[3], cells: gone && gone.startsWith("div") ? [gone, "", ""] : numbers };
       }),
     };
   },
   table({ shown, steps }) {
     const head = ["step", ...shown.flatMap((r) => ["x", "y", "loss"].map((c) => `${r.look[4]}: ${c}`))];
-    const rows = Array.from({ length: steps + 1 }, (_, t) => [t, ...shown.flatMap((r) => (t <= r.last ? [r.x[t], r.y[t], r.loss[t]] : ["", "", t === r.diverged ? "diverged" : ""]))]);
+    const rows = Array.from({ length: steps + 1 }, (_, t) => [t, ...shown.flatMap((r) => (t <= upTo(r, steps) ? [r.x[t], r.y[t], r.loss[t]] : ["", "", t === r.diverged && !r.hidden ? "diverged" : ""]))]);
     return { head, rows };
   },
   active(get) {
@@ -222,6 +223,7 @@ const races = (spec, mapBox) => ({
     if (spec.noise && get("noise") === 0) names.delete("seed");
     return names;
   },
+  predict: ({ runs, surface, start }, view) => pathTask(spec.predict, runs, surface.window, start, mapBox(view.width)),
   handles({ surface, start }, view) {
     const box = mapBox(view.width);
     if (!box) return [];

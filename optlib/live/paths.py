@@ -160,6 +160,25 @@ def race_settings(cast, places, plan, steps, step, shown, tune):
     return settings + plan.settings
 
 
+def prediction_of(predict, cast, shown, steps, allowed):
+    """What the reader is to predict, as the frame wants it: {"what", "rule", "step"}, or None.
+
+    predict : one of allowed, or a dict with "what", and maybe "rule" (default: the last one shown)
+    and "step" (for "path"; default: a tenth of the run).
+    """
+    if predict is None:
+        return None
+    given = {"what": predict} if isinstance(predict, str) else dict(predict)
+    unknown = set(given) - {"what", "rule", "step"}
+    if unknown or given.get("what") not in allowed:
+        raise ValueError(
+            f"predict is {predict!r}; allowed: {', '.join(map(repr, allowed))}, or a dict with "
+            "'what', 'rule' and 'step'"
+        )
+    among("predict", [given.setdefault("rule", (shown or tuple(cast))[-1])], cast)
+    return {**given, "step": whole("step", given.get("step", max(1, steps // 10)), 1, steps)}
+
+
 def race_constants(cast, places):
     """What paths.js wants written: the rules, the surfaces, the looks."""
     return {

@@ -66,9 +66,9 @@ function compute(spec, get, memo) {
   const [lr, beta, kappa] = ["lr", "beta", "kappa"].map(get), chosen = get("rule"), shown = get("shown");
   const factors = (memo.factors ||= Object.fromEntries(Object.entries(RULES).map(([name, rule]) => [name, factor(rule)])));
   const runs = Object.keys(RULES).map((name) => {
-    const rule = RULES[name], on = shown.includes(name);
+    const rule = RULES[name], on = shown.includes(name), hidden = memo.asking === true && spec.predict.rule === name;
     const matrices = [lr / kappa, lr].map((v) => matrix(rule, 1, { ...rule.hyper, lr: v, beta }));
-    return { name, look: LOOKS[name], on, f: factors[name], sigma: matrices.map(radius), matrices, ...follow(matrices, kappa, spec.start, spec.steps) };
+    return { name, look: LOOKS[name], on, hidden, last: spec.steps, f: factors[name], sigma: matrices.map(radius), matrices, ...follow(matrices, kappa, spec.start, spec.steps) };
   });
   const f = factors[chosen], key = chosen + kappa;
   memo.best ||= new Map();
@@ -264,7 +264,7 @@ function drawKey(ctx, best, theme, box) {
 
 // The error against its change, one direction of curvature beside (or above) the other.
 function drawPortrait(ctx, data, { theme }, whole) {
-  const { chosen, step, kappa } = data, colour = chosen.look[theme.dark ? 1 : 0], stacked = whole.height > 0.8 * whole.width;
+  const { chosen, kappa } = data, step = upTo(chosen, data.step), last = upTo(chosen, data.steps), colour = chosen.look[theme.dark ? 1 : 0], stacked = whole.height > 0.8 * whole.width;
   [chosen.x, chosen.y].forEach((path, k) => {
     const gap = 66, box = stacked
       ? { ...whole, top: whole.top + k * ((whole.height + gap) / 2), height: (whole.height - gap) / 2 }
@@ -284,7 +284,7 @@ function drawPortrait(ctx, data, { theme }, whole) {
       const part = (a, b) => polyline(ctx, b - a + 1, (n) => X(path[a + n]), (n) => Y(change(a + n)));
       ctx.strokeStyle = ctx.fillStyle = colour;
       ctx.lineWidth = 1.2;
-      soFar(ctx, 0, step, data.steps, part);
+      soFar(ctx, 0, step, last, part);
       for (let t = 0; t <= step; t++) marker(ctx, "o", X(path[t]), Y(change(t)), 2);
       marker(ctx, chosen.look[3], X(path[step]), Y(change(step)), 5);
       Object.assign(ctx, { font: theme.font, fillStyle: theme.ink, textAlign: "left", textBaseline: "top" });
@@ -296,11 +296,14 @@ function drawPortrait(ctx, data, { theme }, whole) {
   });
 }
 
-function drawLosses(ctx, data, { theme }, box) {
-  const { shown, step, steps } = data;
+function lossAxis({ shown }) {
   let [low, high] = [1, 1];
   for (const r of shown) for (const v of r.loss) if (v > 0 && Number.isFinite(v)) [low, high] = [Math.min(low, v), Math.max(high, v)];
-  const scale = { low: Math.floor(Math.log10(Math.max(low, 1e-12))), high: Math.max(1, Math.ceil(Math.log10(Math.min(high, 1e6)))), log: true, name: "loss / first loss" };
+  return { low: Math.floor(Math.log10(Math.max(low, 1e-12))), high: Math.max(1, Math.ceil(Math.log10(Math.min(high, 1e6)))), log: true, name: "loss / first loss" };
+}
+
+function drawLosses(ctx, data, { theme }, box) {
+  const { shown, step, steps } = data, scale = lossAxis(data);
   const { X, Y } = axes(ctx, box, { low: 0, high: steps, name: "step t" }, scale, theme, { grid: true });
   inside(ctx, box, () => {
     ctx.strokeStyle = theme.muted;
@@ -314,11 +317,12 @@ function drawLosses(ctx, data, { theme }, box) {
       ctx.strokeStyle = ctx.fillStyle = r.look[theme.dark ? 1 : 0];
       ctx.setLineDash(r.look[2]);
       ctx.lineWidth = 1.8;
-      soFar(ctx, 0, step, steps, (a, b) => polyline(ctx, b - a + 1, (k) => X(a + k), (k) => at(r, a + k)));
+      const now = upTo(r, step);
+      soFar(ctx, 0, now, upTo(r, steps), (a, b) => polyline(ctx, b - a + 1, (k) => X(a + k), (k) => at(r, a + k)));
       ctx.setLineDash([]);
-      marker(ctx, r.look[3], X(step), at(r, step), 4.5);
+      marker(ctx, r.look[3], X(now), at(r, now), 4.5);
     }
-    const labels = shown.filter((r) => r.rho < 1 && r.peak.t && r.peak.t <= steps).sort((a, b) => b.peak.loss - a.peak.loss);
+    const labels = shown.filter((r) => !r.hidden && r.rho < 1 && r.peak.t && r.peak.t <= steps).sort((a, b) => b.peak.loss - a.peak.loss);
     for (const r of labels.slice(0, 1)) {
       const [x, y] = [X(r.peak.t), at(r, r.peak.t)];
       ctx.fillStyle = r.look[theme.dark ? 1 : 0];
@@ -391,7 +395,7 @@ const rateMap = (spec) => {
       const where = `step size ${fine(lr)}/L, momentum ${fine(beta)}, condition number ${counted(kappa)}`;
       const said = shown.map((r) => {
         if (only) return `${r.look[4]} |σ| ${fine(r.sigma[1])}` + (r.sigma[1] > 1 + 1e-12 ? ", grows" : "");
-        const end = r.rho > 1 + 1e-12 ? "diverges" : `${steps6(r)} steps to a millionth of the loss` + (r.peak.t ? `, first multiplies the loss by ${times(r.peak.loss)} (step ${r.peak.t})` : "");
+        const end = r.hidden ? "the loss is for you to predict" : r.rho > 1 + 1e-12 ? "diverges" : `${steps6(r)} steps to a millionth of the loss` + (r.peak.t ? `, first multiplies the loss by ${times(r.peak.loss)} (step ${r.peak.t})` : "");
         return `${r.look[4]} factor ${fine(r.rho)} per step, ${end}`;
       });
       return `At ${where}: ${said.join("; ") || "no optimizer shown"}.` + (best ? ` Best for ${chosen.look[4]}: ${fine(best.rho)} at ${fine(best.lr)}/L and ${fine(best.beta)}.` : "");
@@ -400,7 +404,7 @@ const rateMap = (spec) => {
       const limit = (r) => stable(r.f, beta, reach);
       const cells = only
         ? (r) => [...(kappa === 1 ? [] : [fine(r.sigma[0])]), fine(r.sigma[1]), limit(r) === null ? `none to ${short(reach)}` : fine(limit(r))]
-        : (r) => [fine(r.rho), steps6(r), rises(r)];
+        : (r) => [fine(r.rho), ...(r.hidden ? ["?", "?"] : [steps6(r), rises(r)])];
       const columns = only ? (kappa === 1 ? 2 : 3) : 3;
       return {
         head: ["optimizer", ...(only ? [...(kappa === 1 ? ["|σ|"] : ["|σ| flat", "|σ| steep"]), "grows beyond ηλ"] : ["ρ", "steps to 10⁻⁶", "peak of the loss"])],
@@ -413,7 +417,12 @@ const rateMap = (spec) => {
         return { head: ["eta lambda", ...shown.map((r) => `${r.look[4]}: |sigma|`)], rows };
       }
       const head = ["step", ...shown.flatMap((r) => ["flat error", "steep error", "loss / first loss"].map((c) => `${r.look[4]}: ${c}`))];
-      return { head, rows: Array.from({ length: steps + 1 }, (_, t) => [t, ...shown.flatMap((r) => [r.x[t], r.y[t], r.loss[t]])]) };
+      return { head, rows: Array.from({ length: steps + 1 }, (_, t) => [t, ...shown.flatMap((r) => (t <= upTo(r, steps) ? [r.x[t], r.y[t], r.loss[t]] : ["", "", ""]))]) };
+    },
+    // The loss of one rule, relative to the first, at so many steps.
+    predict(data, view) {
+      const r = data.runs.find((run) => run.name === spec.predict.rule), { steps } = data;
+      return r.on ? lossTask(r, steps, lossAxis(data), places(spec, view.width).boxes.path, (t) => r.loss[t]) : null;
     },
     handles({ lr, beta, chosen, reach, high }, view) {
       const { map, sigma } = places(spec, view.width).boxes, set = (v, b) => ({ lr: limited("lr", v), beta: limited("beta", b) });

@@ -5,7 +5,7 @@ import numpy as np
 from .. import plots, syntax
 from ..ops import sqrt
 from . import frame
-from .paths import among, as_tuple, cast_of, looks, shown_of, whole, written
+from .paths import among, as_tuple, cast_of, looks, prediction_of, shown_of, whole, written
 from .rate import check_linear
 
 PANELS = ("map", "portrait", "path", "sigma")
@@ -26,6 +26,7 @@ def rate_map(
     show=PANELS,
     controls=("lr", "beta", "kappa"),
     ranges=None,
+    predict=None,
 ):
     """The factor of the error per step over step size and momentum, with a cursor -> LiveFigure.
 
@@ -44,6 +45,9 @@ def rate_map(
         "sigma" (|σ| against ηλ, the two curvatures marked).
     controls : which of "lr", "beta", "kappa" get a slider. ranges : {"lr": (0, high), ...}.
 
+    predict : "path": the reader first draws the loss of the last rule shown, then sees the truth
+        and how far off it was; {"what": "path", "rule": "momentum"} says whose.
+
     Raises ValueError for a rule that is not linear, lacks lr or beta, or has no single state.
     """
     cast = cast_of(rules)
@@ -57,6 +61,7 @@ def rate_map(
     steps = whole("steps", steps, 10, 2000)
     first = rule or (shown or tuple(cast))[0]
     among("rule", [first], cast)
+    asked = prediction_of(predict, cast, shown, steps, [p for p in ("path",) if p in show])
     start = _pair("start", start)
     low_kappa, high_kappa = ranges.get("kappa", (1, 10_000))
     frame.in_range("kappa", kappa, low_kappa, high_kappa)
@@ -95,12 +100,14 @@ def rate_map(
         f"show={show!r}",
         f"controls={tuple(controls)!r}",
         *([f"ranges={ranges!r}"] if ranges else []),
+        *([f"predict={predict!r}"] if predict else []),
     ]
     return frame.build(
         "rate_map",
         name,
         frame.compose(
             "linear.js",
+            *(["predict.js"] if asked else []),
             "rate_map.js",
             RULES=frame.table({r.name: syntax.javascript(r, n=1) for r in cast.values()}),
             LOOKS=frame.json_text(looks(cast)),
@@ -111,7 +118,12 @@ def rate_map(
         if "map" in show
         else "Factor of the error per step against step size times curvature",
         lambda sheet: _paint(sheet, cast, first, kappa, (lr, beta), best, reach, high, show),
-        {"steps": steps, "start": list(start), "show": list(show)},
+        {
+            "steps": steps,
+            "start": list(start),
+            "show": list(show),
+            **({"predict": asked} if asked else {}),
+        },
     )
 
 
