@@ -5,7 +5,7 @@ import threading
 
 import book
 import pytest
-from conftest import assert_clean, axe
+from conftest import EVENTS, assert_clean, axe
 from figure_page import bear_random_events, move_every_control, open_page, write_pages
 from test_live_figures import label, legend, number, pixels, press, settle
 
@@ -150,5 +150,5 @@ def test_accessible(show, folder, theme):
 
 
 @pytest.mark.parametrize("which", EVERY)
-def test_two_hundred_random_events(show, which):
-    bear_random_events(show(which), 200, seed=17)
+def test_random_events(show, which):
+    bear_random_events(show(which), EVENTS, seed=17)

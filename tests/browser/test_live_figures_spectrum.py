@@ -6,7 +6,7 @@ import threading
 import book
 import numpy as np
 import pytest
-from conftest import assert_clean, axe
+from conftest import EVENTS, assert_clean, axe
 from figure_page import bear_random_events, move_every_control, open_page, write_pages
 from test_live_figures import label, legend, number, pixels, press, settle, slider
 
@@ -205,5 +205,5 @@ def test_accessible(show, folder, theme):
 
 
 @pytest.mark.parametrize("which", EVERY)
-def test_two_hundred_random_events(show, which):
-    bear_random_events(show(which), 200, seed=13)
+def test_random_events(show, which):
+    bear_random_events(show(which), EVENTS, seed=13)
