@@ -48,7 +48,7 @@ def chain(n):
 
     def grad(theta):
         wide = np.pad(theta, 1)
-        wide[0] = 1  # the pull at the free end
+        wide[0] = 1  # the end that is held at 1; the other is held at 0
         return (2 * theta - wide[:-2] - wide[2:]) / 4
 
     return Problem(loss, grad, 1 - np.arange(1, n + 1) / (n + 1), 1.0)
