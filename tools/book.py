@@ -79,6 +79,8 @@ def alone():
     """One build at a time in this folder: a second one waits for the first."""
     BUILD.mkdir(exist_ok=True)
     with (BUILD / ".lock").open("w") as lock:
+        # a worker that outlives a killed build must not keep the lock
+        os.register_at_fork(after_in_child=lock.close)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
