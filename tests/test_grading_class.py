@@ -453,7 +453,7 @@ def test_a_dask_cluster_gives_the_same_marks(tmp_path):
     folder = ten(tmp_path / "in")
     here = grade(folder, tmp_path / "here", jobs=2)
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, processes=True
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", processes=True
     ) as cluster:
         there = grade(folder, tmp_path / "there", dask=cluster.scheduler_address)
     assert there == here

@@ -231,7 +231,7 @@ def test_a_dask_cluster_gives_the_same_numbers():
     here = training.tune(SMALL, MODEL, "adam", grid, seeds=2, **RUN)
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1"
         ) as cluster,
         Client(cluster) as client,
         joblib.parallel_config(backend="dask"),
