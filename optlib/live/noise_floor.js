@@ -432,7 +432,6 @@ function drawSweep(ctx, data, { theme }, box, spec) {
 
 // ---- words and numbers
 
-const fold = (a, b) => (Number.isFinite(a / b) ? (a / b).toFixed(2) : "–");
 const gone = (v) => (Number.isFinite(v) ? short(v) : "none");
 
 const averaged = (data) => ({ none: "the iterate", "last half": `the average since step ${Math.floor(data.steps / 2)}`, EMA: "the exponential average" })[data.average];
@@ -459,9 +458,9 @@ const PROBLEMS = {
       drawQuadraticLoss(ctx, data, view, right);
     },
     describe: quadraticWords,
-    series: ({ curves, total }, { theme }) => ({
-      head: ["loss", "floor in theory", "expected", "measured", "ratio"],
-      series: curves.map((c, i) => ({ key: c.key, label: c.label, on: c.on, colour: tint(c === total && curves.length > 1 ? 2 : i, theme), cells: [gone(c.floor), short(c.theory), short(c.measured), fold(c.measured, c.theory)] })),
+    series: ({ curves, total, last }, { theme }) => ({
+      head: ["loss", "floor in theory", "expected", "measured"],
+      series: curves.map((c, i) => ({ key: c.key, label: c.label, on: c.on, colour: tint(c === total && curves.length > 1 ? 2 : i, theme), cells: [Number.isFinite(c.floor) && last ? "→ 0" : gone(c.floor), short(c.theory), short(c.measured)] })),
     }),
     panel(node, data) {
       const when = data.last ? `at step ${data.steps}` : `mean of steps ${data.from} to ${data.steps}`;
