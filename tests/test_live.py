@@ -79,6 +79,22 @@ def test_a_value_for_all_is_one_control_and_a_value_for_one_is_its_own():
     assert figure.view.spec["choices"]["tune"] == ["momentum", "adam"]
 
 
+@pytest.mark.parametrize(
+    ("make", "label"),
+    [
+        (lambda: live.descent(("nesterov", "momentum"), beta=0.5), "momentum β"),
+        (lambda: live.descent(("momentum", "rmsprop"), beta=0.5), "memory β"),
+        (lambda: live.descent("rmsprop"), "memory β"),
+        (lambda: live.stepper("momentum", [1.0] * 4), "momentum β"),
+        (lambda: live.rate("momentum"), "momentum β"),
+        (lambda: live.spectrum(("momentum",), beta=0.5), "momentum β"),
+        (lambda: live.noise_floor(rule="momentum", beta=0.5), "momentum β"),
+    ],
+)
+def test_beta_is_momentum_where_every_rule_of_it_keeps_a_velocity(make, label):
+    assert label in {c.description for c in make().controls.values() if hasattr(c, "description")}
+
+
 def test_controls_left_out_keep_their_value():
     figure = live.descent("adam", controls=("lr",), lr=0.1, eps=1e-4)
     assert list(figure.controls) == ["step", "lr"]

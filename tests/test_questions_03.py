@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_questions import chapter_questions, numbers_are, option, says
 
-from optlib import run, surfaces, symbolic
+from optlib import run, symbolic
 from optlib.rules import momentum
 
 CHAPTER = chapter_questions("03_*.ipynb")
@@ -93,16 +93,6 @@ def when_it_helps(question):
         assert found.right == (radius(x, beta) < abs(1 - x))
         factors = round(radius(x, beta), 3), round(abs(1 - x), 4)
         says(found, *(f"{value:g}" for value in factors))
-
-
-@recomputes("predict-mom-peak")
-def how_high(question):
-    root = 100
-    pair = {"lr": 4 / (1 + root) ** 2, "beta": ((root - 1) / (root + 1)) ** 2}
-    result = run(momentum, surfaces.quadratic((1, root**2)), (0, 1), 500, **pair)
-    peak, when = result.loss.max() / result.loss[0], result.loss.argmax()
-    says(question, f"{peak:,.1f} times", f"step {when}", f"{np.sqrt(pair['beta']):.2f}")
-    assert any(f"{round(peak, -1):,.0f} times" in o.label for o in question.options)
 
 
 @recomputes("q-mom-noise")

@@ -148,13 +148,16 @@ _ARGUMENTS = {
 }
 
 
-def argument(name, key, value, limits=None):
+def argument(name, key, value, limits=None, users=()):
     """The setting ``name`` for a rule's argument ``key``; its control follows from the argument.
 
+    users : the rules it is for. Where each of them keeps a velocity u, β is called momentum.
     An argument that is not in the book's list gets a checkbox (bool), a slider from 0 to 1
     (default inside), or a logarithmic slider around its default.
     """
     label, kind, usual = _ARGUMENTS.get(key, (key.replace("_", " "), None, None))
+    if key == "beta" and users and all("u" in r.state for r in users):
+        label = "momentum β"
     if kind == "checkbox" or isinstance(value, bool):
         return checkbox(name, label, value)
     if not isinstance(value, (int, float)):

@@ -118,7 +118,7 @@ def noise_floor(
     settings += [
         frame.argument("lr", "lr", lr, limits["lr"]),
         frame.log_slider("batch", "batch size B", batch, *limits["batch"], whole=True),
-        *(frame.argument(k, k, v, limits.get(k)) for k, v in free.items() if k != "lr"),
+        *(frame.argument(k, k, v, limits.get(k), [chosen]) for k, v in free.items() if k != "lr"),
     ]
     if len(averages) > 1:
         settings.append(frame.choice("average", "average", averages, average))

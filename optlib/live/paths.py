@@ -133,7 +133,9 @@ def plan_of(cast, hyper, controls, ranges):
             values[name] = key, value
             of.setdefault(name, []).append(r.name)
     settings = [
-        frame.argument(name, key, value, ranges.get(name, ranges.get(key)))
+        frame.argument(
+            name, key, value, ranges.get(name, ranges.get(key)), [cast[r] for r in of[name]]
+        )
         for name, (key, value) in values.items()
     ]
     own = {name: rules[0] for name, rules in of.items() if len(rules) == 1}

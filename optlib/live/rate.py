@@ -59,7 +59,10 @@ def rate(
         frame.log_slider(
             "kappa", "condition κ", kappa, *ranges.get("kappa", (1, 10_000)), whole=True
         ),
-        *(frame.argument(k, k, hyper.get(k, v), ranges.get(k)) for k, v in keys.items()),
+        *(
+            frame.argument(k, k, hyper.get(k, v), ranges.get(k), cast.values())
+            for k, v in keys.items()
+        ),
     ]
     module = frame.compose(
         "linear.js",

@@ -76,7 +76,7 @@ function compute(spec, get, memo) {
     memo.best.set(key, optimum((v, b) => Math.max(f(v / kappa, b), f(v, b)), [0, spec.limits.beta[1]], spec.limits.lr[1]));
   }
   const step = spec.show.includes("sigma") && spec.show.length === 1 ? spec.steps : get("step");
-  return { lr, beta, kappa, runs, shown: runs.filter((r) => r.on), chosen: runs.find((r) => r.name === chosen), best: memo.best.get(key), steps: spec.steps, step, reach: spec.limits.lr[1], high: spec.limits.beta[1] };
+  return { lr, beta, kappa, runs, shown: runs.filter((r) => r.on), chosen: runs.find((r) => r.name === chosen), best: memo.best.get(key), steps: spec.steps, asks: Boolean(spec.predict), step, reach: spec.limits.lr[1], high: spec.limits.beta[1] };
 }
 
 // Largest curvature that still shrinks, in units of 1 / lr; null if it is out of the picture.
@@ -296,8 +296,9 @@ function drawPortrait(ctx, data, { theme }, whole) {
   });
 }
 
-function lossAxis({ shown }) {
-  let [low, high] = [1, 1];
+// While a loss is to be drawn, the axis must not tell how high it goes: six decades up and down.
+function lossAxis({ shown, asks }) {
+  let [low, high] = asks ? [1e-6, 1e6] : [1, 1];
   for (const r of shown) for (const v of r.loss) if (v > 0 && Number.isFinite(v)) [low, high] = [Math.min(low, v), Math.max(high, v)];
   return { low: Math.floor(Math.log10(Math.max(low, 1e-12))), high: Math.max(1, Math.ceil(Math.log10(Math.min(high, 1e6)))), log: true, name: "loss / first loss" };
 }

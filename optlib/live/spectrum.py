@@ -86,11 +86,11 @@ def spectrum(
     shown = shown_of(shown, cast)
     effective = list(cast)[-1] if effective is None else effective
 
-    own, arguments = {}, {}
+    own, users, arguments = {}, {}, {}
     for key in (*hyper, *(controls or ())):
-        users = [r for r in cast.values() if key in r.hyper]
-        if users and key != "lr":
-            own[key] = hyper.get(key, users[0].hyper[key])
+        users[key] = [r for r in cast.values() if key in r.hyper]
+        if users[key] and key != "lr":
+            own[key] = hyper.get(key, users[key][0].hyper[key])
         elif key in hyper:
             raise TypeError(f"{key!r} is no hyperparameter here; {', '.join(cast)} have others")
     for r in cast.values():
@@ -106,7 +106,7 @@ def spectrum(
         frame.integer("step", "step t", at, 0, steps),
         frame.argument("lr", "lr", lr, limits["lr"]),
         frame.slider("angle", "axes turned (°)", angle, 0, 45, step=1),
-        *(frame.argument(k, k, v, limits.get(k)) for k, v in own.items()),
+        *(frame.argument(k, k, v, limits.get(k), users[k]) for k, v in own.items()),
         frame.checkbox("best", "each at its best η", best),
     ]
     if len(cast) > 1:

@@ -157,7 +157,7 @@ def stepper(
         if k == "beta2" and k not in wide:
             settings.append(_beta2([values[k], *(p["hyper"][k] for p in offered.values())]))
         else:
-            settings.append(frame.argument(k, k, values[k], wide.get(k)))
+            settings.append(frame.argument(k, k, values[k], wide.get(k), [chosen]))
     settings += [
         frame.Setting("line", line, limits=(0, most)),
         frame.Setting("silence", silence, limits=(0, 10_000)),

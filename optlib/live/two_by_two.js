@@ -99,7 +99,7 @@ function drawEigenvalues(ctx, { values, rho, kind }, { theme }, box) {
     ctx.fillStyle = INKS.start[+theme.dark];
     for (const [p, q] of values) marker(ctx, kind === "repeated" ? "D" : "o", X(p), Y(q), 6);
     Object.assign(ctx, { font: theme.font, fillStyle: theme.ink, textAlign: "left", textBaseline: "top" });
-    halo(ctx, `σ = ${spelled(values)}`, box.left + 6, box.top + 6, theme);
+    halo(ctx, `z = ${spelled(values)}`, box.left + 6, box.top + 6, theme);
     halo(ctx, `ρ = ${fine(rho)}`, box.left + 6, box.top + 22, theme);
   });
 }

@@ -235,7 +235,7 @@ def test_controls_that_do_nothing_are_hidden(show):
     page.locator(".live-for-tune select").select_option("Adam")
     settle(page)
     assert slider(page, "average β₂").count() == 1
-    assert slider(page, "memory β").count() == 0
+    assert slider(page, "momentum β").count() == 0
     page.get_by_role("button", name="Adam").click()
     settle(page)
     assert slider(page, "average β₂").count() == 0, "Adam is not drawn, its controls remain"
