@@ -110,7 +110,7 @@ def accelerated(problem, steps, *, restart=None, start=None):
         losses.append(problem.loss(new))
         uphill = {"function": losses[-1] > losses[-2], "gradient": g @ (new - theta) > 0}
         if restart and uphill[restart]:
-            u, t = 0 * u, 0
+            t = 0  # the momentum of the next step is 0, and that drops the velocity
             restarts.append(k)
         theta = new
     return np.array(losses), restarts

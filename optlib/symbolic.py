@@ -212,8 +212,10 @@ def optimum(rule):
         low, high = (
             iteration_matrix(rule, c, beta=s**2).charpoly(z).as_expr() for c in (a**2, b**2)
         )
-        # charpoly(s) = 0 and charpoly(-s) = 0: with det = s^2 the roots are then double.
-        found = sp.solve([low.subs(z, s), high.subs(z, -s)], [lr, s], dict=True)
+        # charpoly(s) = 0 and charpoly(-s) = 0: where det = s^2 the roots are then double.
+        double = all(sp.expand(p.subs(z, 0) - s**2) == 0 for p in (low, high))
+        ends = [low.subs(z, s), high.subs(z, -s)]
+        found = sp.solve(ends, [lr, s], dict=True) if double else []
         best = [f for f in found if s in f and f[s].subs({a: 1, b: 2}) < 1]
         if len(best) == 1:
             rate, eta = best[0][s], best[0][lr]

@@ -54,11 +54,17 @@ def test_a_restart_begins_again(scheme):
     assert none == []
     first, second = restarts[:2]
     assert np.array_equal(losses[: first + 1], plain[: first + 1])
-    if scheme == "function":
-        rose = np.flatnonzero(np.diff(plain) > 0)[0] + 1
-        assert first == rose
     hyper = {"lr": 1 / problem.smoothness, "beta": convex.growing}
-    start = run(nesterov, problem.grad, np.zeros(3), first, **hyper).theta[-1]
+    path = run(nesterov, problem.grad, np.zeros(3), first, **hyper).theta
+    moves = np.diff(path, axis=0)
+    ahead = [
+        path[0],
+        *(x + convex.growing(t) * m for t, x, m in zip(range(2, 999), path[1:], moves)),
+    ]
+    against = [problem.grad(y) @ move > 0 for y, move in zip(ahead, moves)]
+    rose = np.diff(problem.loss(path)) > 0
+    assert list(rose if scheme == "function" else against) == [False] * (first - 1) + [True]
+    start = path[-1]
     again, _ = convex.accelerated(problem, second - first, start=start)
     assert np.allclose(losses[first : second + 1], again, rtol=0, atol=1e-14)
 

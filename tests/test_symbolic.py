@@ -107,6 +107,12 @@ def test_optimal_rates_are_those_of_cauchy_and_polyak():
         assert found == pytest.approx(9 / 11)
 
 
+@pytest.mark.parametrize("name", ["nesterov", "nesterov_torch", "adam"])
+def test_a_rule_without_a_known_optimum_is_told(name):
+    with pytest.raises(ValueError, match=f"no closed optimum is known here for {name}"):
+        symbolic.optimum(name)
+
+
 def test_first_steps():
     g1 = sp.Symbol("g_1", real=True)
     assert sp.simplify(symbolic.first_step(adam, eps=0) + eta * sp.sign(g1)).subs(g1, -3) == 0
