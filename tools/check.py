@@ -75,7 +75,7 @@ def nbval():
     # the learner's copies too: a stub says "not yet", it never raises
     shutil.rmtree(BUILD / "practice", ignore_errors=True)
     files += practice.write(BUILD / "practice")
-    strict = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"]
+    strict = ["-p", "tools.kernels", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"]
     # a kernel's cells stay together; the settings for our own tests do not apply
     shared = ["-n", "2", "--dist", "loadfile", "-o", "addopts=", "-o", "filterwarnings="]
     return pytest("notebooks", *strict, *shared, *files)

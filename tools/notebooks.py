@@ -4,6 +4,7 @@ import os
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
+import kernels
 import nbformat
 import yaml
 from jupyter_cache import get_cache
@@ -66,6 +67,7 @@ def outdated(cache_folder):
 def run_notebook(path):
     """Execute one notebook in its own folder. Returns (notebook, seconds, None or what failed)."""
     os.environ.update(quiet_environment())
+    kernels.use_socket_files()
     notebook = nbformat.read(path, 4)
     kernelspec = notebook.metadata.get("kernelspec")
     client = NotebookClient(
