@@ -23,17 +23,34 @@ async function moves(page, figure) {
     await handle.evaluate((e) => e.scrollIntoView({ block: "center", behavior: "instant" }));
     await page.waitForFunction((e) => e.querySelector("[data-n]"), {}, figure);
     await new Promise((done) => setTimeout(done, 200));
-    const before = await figure.evaluate(shown);
     const last = await handle.evaluate((e) => e.ariaValueNow === e.ariaValueMax);
-    await handle.focus();
-    await page.keyboard.press(last ? "ArrowLeft" : "ArrowRight");
-    for (let i = 0; i < 20; i++) {
-      await new Promise((done) => setTimeout(done, 100));
-      if ((await figure.evaluate(shown)) !== before) return true;
-    }
-    return false;
+    return answers(figure, async () => {
+      await handle.focus();
+      await page.keyboard.press(last ? "ArrowLeft" : "ArrowRight");
+    });
   }
-  return null; // no slider to move
+  for (const menu of await figure.$$(".live-control select")) {
+    await menu.evaluate((e) => e.scrollIntoView({ block: "center", behavior: "instant" }));
+    await page.waitForFunction((e) => e.querySelector("[data-n]"), {}, figure);
+    return answers(figure, () =>
+      menu.evaluate((e) => {
+        e.selectedIndex = (e.selectedIndex + 1) % e.options.length;
+        e.dispatchEvent(new Event("change", { bubbles: true }));
+      }),
+    );
+  }
+  return null; // nothing to move
+}
+
+// Whether the figure shows something else within two seconds of what was done.
+async function answers(figure, act) {
+  const before = await figure.evaluate(shown);
+  await act();
+  for (let i = 0; i < 20; i++) {
+    await new Promise((done) => setTimeout(done, 100));
+    if ((await figure.evaluate(shown)) !== before) return true;
+  }
+  return false;
 }
 
 const browser = await launch({ browser: "firefox", executablePath: firefox, headless: true });

@@ -79,7 +79,8 @@ def open_notebook(browser, address):
         print("JupyterLab asked:", dialog.inner_text())  # shown if the test fails
         dialog.locator(".jp-mod-accept").click()
 
-    page.add_locator_handler(page.locator(".jp-Dialog"), accept)
+    # not waiting for it to go: the same question may stand behind it once more
+    page.add_locator_handler(page.locator(".jp-Dialog").first, accept, no_wait_after=True)
     page.goto(address)
     page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
     return page
