@@ -178,3 +178,17 @@ def nudge(page, handle):
     handle.focus()
     last = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
     page.keyboard.press("ArrowLeft" if last else "ArrowRight")
+
+
+# For the modules that test figures by themselves: each has a fixture `folder` with their pages.
+
+
+@pytest.fixture(scope="module")
+def site(folder):
+    """The same folder over http: axe reads style sheets, which it may not do on files."""
+    import book as tool
+
+    with tool.server(folder=folder) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()

@@ -5,9 +5,9 @@ import re
 import shutil
 
 import numpy as np
-from conftest import watched_page
+from conftest import assert_clean, axe, watched_page
 from ipywidgets.embed import dependency_state
-from test_live_figures import PAGE, label, press, seen, settle
+from test_live_figures import PAGE, label, pixels, press, seen, settle
 
 
 def write_pages(built, folder, figures):
@@ -33,6 +33,39 @@ def open_page(browser, folder, name, hash="", site=None, **options):
     page.wait_for_selector(".live[data-n]")
     settle(page)
     return page
+
+
+def showing(browser, folder):
+    """What a fixture `show` yields from: show(name, hash) opens a figure in a page of its own."""
+    pages = []
+
+    def go(name, *arguments, **options):
+        pages.append(open_page(browser, folder, name, *arguments, **options))
+        return pages[-1]
+
+    yield go
+    for page in pages:
+        assert_clean(page)
+        page.context.close()
+
+
+def fits_a_phone_and_follows_the_theme(show, name):
+    page = show(name, viewport={"width": 390, "height": 844}, has_touch=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    light = pixels(page)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    settle(page)
+    assert pixels(page) != light
+
+
+def is_accessible(show, site, names, theme):
+    found = []
+    for name in names:
+        page = show(name, site=site)
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        settle(page)
+        found += axe(page)
+    assert not found, "\n".join(found)
 
 
 def move_every_control(page):

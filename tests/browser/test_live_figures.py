@@ -9,9 +9,7 @@ import io
 import json
 import re
 import shutil
-import threading
 
-import book
 import numpy as np
 import pytest
 from conftest import EVENTS, TROUBLE, assert_clean, axe, watched_page
@@ -103,15 +101,6 @@ def show(folder, page):
 
     yield go
     assert_clean(page)
-
-
-@pytest.fixture(scope="module")
-def site(folder):
-    """The same folder over http: axe reads style sheets, which it may not do on files."""
-    with book.server(folder=folder) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
 
 
 def settle(page):

@@ -1,13 +1,18 @@
 """The noise floor in a browser: every control moves it, and it says what NumPy computes."""
 
 import csv
-import threading
 
-import book
 import numpy as np
 import pytest
-from conftest import EVENTS, assert_clean, axe
-from figure_page import bear_random_events, move_every_control, open_page, write_pages
+from conftest import EVENTS
+from figure_page import (
+    bear_random_events,
+    fits_a_phone_and_follows_the_theme,
+    is_accessible,
+    move_every_control,
+    showing,
+    write_pages,
+)
 from test_live_figures import label, legend, number, pixels, press, settle, slider
 
 from optlib import live, rules
@@ -33,16 +38,7 @@ def folder(built, tmp_path_factory):
 
 @pytest.fixture
 def show(browser, folder):
-    pages = []
-
-    def go(name, *args, **options):
-        pages.append(open_page(browser, folder, name, *args, **options))
-        return pages[-1]
-
-    yield go
-    for page in pages:
-        assert_clean(page)
-        page.context.close()
+    yield from showing(browser, folder)
 
 
 def test_first_sight_is_what_numpy_computes(show):
@@ -148,27 +144,12 @@ def test_play_reset_link_and_table(show, tmp_path):
 
 @pytest.mark.parametrize("which", EVERY)
 def test_it_fits_a_phone_and_changes_with_the_theme(show, which):
-    page = show(which, viewport={"width": 390, "height": 844}, has_touch=True)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    light = pixels(page)
-    page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    settle(page)
-    assert pixels(page) != light
+    fits_a_phone_and_follows_the_theme(show, which)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_accessible(show, folder, theme):
-    with book.server(folder=folder) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        site = f"http://127.0.0.1:{server.server_address[1]}"
-        found = []
-        for which in EVERY:
-            page = show(which, site=site)
-            page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-            settle(page)
-            found += axe(page)
-        server.shutdown()
-    assert not found, "\n".join(found)
+def test_accessible(show, site, theme):
+    is_accessible(show, site, EVERY, theme)
 
 
 @pytest.mark.parametrize("which", EVERY)

@@ -2,17 +2,13 @@
 
 import base64
 import io
-import json
-import shutil
-import threading
 
-import book
 import numpy as np
 import pytest
 from conftest import CHROMIUM, EVENTS, TROUBLE, assert_clean, axe, watched_page
-from ipywidgets.embed import dependency_state
+from figure_page import write_pages
 from PIL import Image
-from test_live_figures import PAGE, label, legend, number, pixels, press, seen, settle, slider
+from test_live_figures import label, legend, number, pixels, press, seen, settle, slider
 
 from optlib import live, run, surfaces
 
@@ -36,19 +32,9 @@ HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
 
 @pytest.fixture(scope="module")
 def folder(built, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("playground")
-    shutil.copytree(built / "_static/book", folder, dirs_exist_ok=True)
-    figure = live.playground()
-    view = json.dumps({"model_id": figure.model_id, "version_major": 2})
-    state = {
-        "version_major": 2,
-        "version_minor": 0,
-        "state": dependency_state([figure], drop_defaults=False),
-    }
-    views = f'<script type="application/vnd.jupyter.widget-view+json">{view}</script>'
-    text = json.dumps(state).replace("</", "<\\/")
-    (folder / "playground.html").write_text(PAGE.format(views=views, state=text))
-    return folder
+    return write_pages(
+        built, tmp_path_factory.mktemp("playground"), {"playground": live.playground()}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -376,15 +362,12 @@ def test_a_change_of_theme_redraws(show, kind):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_accessible(show, folder, theme):
-    with book.server(folder=folder) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = show("canvas", site=f"http://127.0.0.1:{server.server_address[1]}")
-        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-        settle(page)
-        assert page.get_attribute(".live-orbit", "aria-label") == "View"
-        found = axe(page)
-        server.shutdown()
+def test_accessible(show, site, theme):
+    page = show("canvas", site=site)
+    page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+    settle(page)
+    assert page.get_attribute(".live-orbit", "aria-label") == "View"
+    found = axe(page)
     assert not found, "\n".join(found)
 
 

@@ -2,17 +2,13 @@
 
 import csv
 import io
-import json
 import re
-import shutil
-import threading
 
-import book
 import numpy as np
 import pytest
 from conftest import TROUBLE, assert_clean, axe, watched_page
-from ipywidgets.embed import dependency_state
-from test_live_figures import PAGE, label, legend, number, pixels, press, seen, settle, slider
+from figure_page import write_pages
+from test_live_figures import label, legend, number, pixels, press, seen, settle, slider
 
 from optlib import live, run, surfaces
 
@@ -35,27 +31,7 @@ EVERY = list(figures())
 
 @pytest.fixture(scope="module")
 def folder(built, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("rate_map")
-    shutil.copytree(built / "_static/book", folder, dirs_exist_ok=True)
-    for name, figure in figures().items():
-        view = json.dumps({"model_id": figure.model_id, "version_major": 2})
-        state = {
-            "version_major": 2,
-            "version_minor": 0,
-            "state": dependency_state([figure], drop_defaults=False),
-        }
-        views = f'<script type="application/vnd.jupyter.widget-view+json">{view}</script>'
-        text = json.dumps(state).replace("</", "<\\/")
-        (folder / f"{name}.html").write_text(PAGE.format(views=views, state=text))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def site(folder):
-    with book.server(folder=folder) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+    return write_pages(built, tmp_path_factory.mktemp("rate_map"), figures())
 
 
 @pytest.fixture
