@@ -6,6 +6,7 @@ from .playground import playground
 from .rate import rate
 from .rate_map import rate_map
 from .result_map import result_map
+from .schedule_designer import schedule_designer
 from .spectrum import spectrum
 from .stepper import stepper
 from .two_by_two import two_by_two
@@ -17,6 +18,7 @@ __all__ = [
     "rate",
     "rate_map",
     "result_map",
+    "schedule_designer",
     "spectrum",
     "stepper",
     "two_by_two",
