@@ -9,6 +9,7 @@ from .result_map import result_map
 from .schedule_designer import schedule_designer
 from .spectrum import spectrum
 from .stepper import stepper
+from .trust import trust
 from .two_by_two import two_by_two
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "schedule_designer",
     "spectrum",
     "stepper",
+    "trust",
     "two_by_two",
 ]
