@@ -79,6 +79,7 @@ def test_the_call_that_is_copied_makes_the_same_figure(make):
         ({"knots": ((0, 1), (0.5, 2), (1, 0))}, "knots is .*allowed: 2 to 8 points"),
         ({"knots": ((0, 1), (0, 0.5), (1, 0))}, "knots is"),
         ({"knots": ((0, 1), (0.5, 0))}, "knots is .*the last at 1"),
+        ({"knots": ((0.2, 1), (1, 0))}, "knots is .*the first at 0"),
         ({"knots": ((0, 1, 1),)}, "knots is"),
         ({"knots": "up"}, "knots is 'up'"),
         ({"name": "my figure"}, "name is 'my figure'; allowed: a letter"),
@@ -130,6 +131,20 @@ def test_the_expected_loss_is_exact(schedule, average):
     np.testing.assert_allclose(several[0][:, 0], whole, rtol=1e-12)
 
 
+@pytest.mark.parametrize("average", ["none", "last half", "EMA"])
+def test_javascript_is_numpy(average, tmp_path):
+    problem = {"curvatures": (2.0, 0.3), "noise": 0.6, "start": -3.0}
+    rate = drawn(((0, 0.2), (0.3, 1), (1, 0.1)), 0.4, 50)
+    seen = {"curvatures": [2.0, 0.3], "noise": 0.6, "from": -3.0}
+    script = f"""
+    const {{loss, noisy}} = figure.effect(Float64Array.from([0, ...{rate.tolist()}]),
+      {average!r}, 0.9, {json.dumps(seen)});
+    console.log(JSON.stringify([[...loss], [...noisy]]));
+    """
+    found = in_node(live.schedule_designer().view.module, script, tmp_path)
+    np.testing.assert_allclose(found, effect(rate, average, 0.9, **problem), rtol=1e-11)
+
+
 # Each at its best of 40 step sizes up to 1.9, after 1000 steps on curvatures 1, 0.1, 0.01.
 FINAL = {
     ("constant", "none"): 0.135,
@@ -163,7 +178,7 @@ def test_the_order_of_the_schedules_in_the_figure_itself(tmp_path):
         "cosine": lambda lr: schedules.cosine(lr=lr, steps=1000),
         "polynomial": lambda lr: schedules.polynomial(lr=lr, steps=1000),
     }
-    halfway = {}
+    halfway, refined = {}, 0
     for (name, average), found in zip(FINAL, in_node(figure.view.module, script, tmp_path)):
         lr, final, best, half = found
         rate = np.array([make[name](lr)(t) for t in range(1, 1001)])
@@ -178,6 +193,8 @@ def test_the_order_of_the_schedules_in_the_figure_itself(tmp_path):
         of_grid = best_rate(unit, (1e-3, 1.9), average)[1]
         assert of_grid == pytest.approx(FINAL[name, average], abs=6e-4)
         assert 0.98 * of_grid < final <= of_grid, name
+        refined += final < of_grid
+    assert refined == len(FINAL), "golden sections come nearer than the grid"
     # Anytime and final disagree.
     assert min(halfway, key=halfway.get) == ("inverse_t", "none")
     assert halfway["inverse_t", "none"] < 0.8 * halfway["polynomial", "none"]
@@ -217,14 +234,15 @@ def test_python_offers_the_same_step_sizes_as_the_figure(tmp_path):
 def test_knots_are_added_removed_and_held_between_their_neighbours(tmp_path):
     script = """
     const k = [0, 1, 0.5, 1, 0.8, 0.3, 1, 0];
-    console.log(JSON.stringify([figure.more(k), figure.fewer(k),
+    console.log(JSON.stringify([figure.more(k), figure.fewer(k), figure.fewer([0, 1, 0.4, 0.9, 0.7, 0.1, 1, 0]),
       figure.withKnot(k, 1, 0.9, 1.2), figure.withKnot(k, 0, 0.3, -1), figure.height(k, 0.65)]));
     """
-    added, removed, held, first, between = in_node(
+    added, removed, first_out, held, first, between = in_node(
         live.schedule_designer().view.module, script, tmp_path
     )
     assert added == [0, 1, 0.25, 1, 0.5, 1, 0.8, 0.3, 1, 0]
     assert removed == [0, 1, 0.5, 1, 1, 0]  # 0.8 is nearly on the line from 0.5 to 1
+    assert first_out == [0, 1, 0.7, 0.1, 1, 0]
     assert held == [0, 1, 0.795, 1, 0.8, 0.3, 1, 0]
     assert first == [0, 0, 0.5, 1, 0.8, 0.3, 1, 0]
     assert between == pytest.approx(0.65)
@@ -241,3 +259,19 @@ def test_divergence_is_told(tmp_path):
     loss = effect(np.full(1000, 3.0))[0]
     assert step == np.flatnonzero(~np.isfinite(loss))[0] and none is None
     assert final == pytest.approx(0.1344, abs=2e-4)
+
+
+def test_without_noise_the_loss_falls_and_no_number_is_missing(tmp_path):
+    figure = live.schedule_designer("cosine", noise=0, average="EMA", knots=(0, 0, 1, 0))
+    script = f"""
+    const spec = {json.dumps(figure.view.spec)}, at = {json.dumps(shown(figure))}, out = [];
+    for (const schedule of ["cosine", "knots"]) {{
+      const get = (name) => (name === "schedule" ? schedule : at[name]);
+      const [d] = figure.compute(spec, get, {{}}).designs;
+      out.push([d.loss[0], d.loss[1000], d.noisy[1000], d.best.final]);
+    }}
+    console.log(JSON.stringify(out));
+    """
+    cosine, still = in_node(figure.view.module, script, tmp_path)
+    assert cosine[0] == pytest.approx(55.5) and cosine[1] < 1e-2 and cosine[2] == 0
+    assert still == pytest.approx([55.5, 55.5, 0, 55.5]), "all knots at 0: no step is taken"
