@@ -234,7 +234,8 @@ def test_python_offers_the_same_step_sizes_as_the_figure(tmp_path):
 def test_knots_are_added_removed_and_held_between_their_neighbours(tmp_path):
     script = """
     const k = [0, 1, 0.5, 1, 0.8, 0.3, 1, 0];
-    console.log(JSON.stringify([figure.more(k), figure.fewer(k), figure.fewer([0, 1, 0.4, 0.9, 0.7, 0.1, 1, 0]),
+    console.log(JSON.stringify([figure.more(k), figure.fewer(k),
+      figure.fewer([0, 1, 0.4, 0.7, 0.7, 0.1, 1, 0]),
       figure.withKnot(k, 1, 0.9, 1.2), figure.withKnot(k, 0, 0.3, -1), figure.height(k, 0.65)]));
     """
     added, removed, first_out, held, first, between = in_node(

@@ -63,7 +63,7 @@ function bestRate(design, ema, spec) {
     const v = final(at(k));
     if (v < least) [best, least] = [k, v];
   }
-  const x = golden(final, at(Math.max(0, best - 1)), at(Math.min(count - 1, best + 1))), edge = best === 0 || best === count - 1;
+  const x = golden(final, at(Math.max(0, best - 1)), at(Math.min(count - 1, best + 1)), 20), edge = best === 0 || best === count - 1;
   return edge && least <= final(x) ? { lr: design.limits[best ? 1 : 0], final: least, edge } : { lr: Math.exp(x), final: final(x), edge: false };
 }
 

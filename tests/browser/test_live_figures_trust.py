@@ -139,6 +139,7 @@ def test_the_legend_takes_a_rule_out_and_back(show, which):
         page.get_by_role("button", name=name, exact=True).click()
     settle(page)
     assert "no rule is shown" in label(page)
+    assert slider(page, "step size η").count() == 0
 
 
 def test_play_reset_link_and_table(show):
