@@ -6,8 +6,10 @@ from .playground import playground
 from .rate import rate
 from .rate_map import rate_map
 from .result_map import result_map
+from .schedule_designer import schedule_designer
 from .spectrum import spectrum
 from .stepper import stepper
+from .trust import trust
 from .two_by_two import two_by_two
 
 __all__ = [
@@ -17,7 +19,9 @@ __all__ = [
     "rate",
     "rate_map",
     "result_map",
+    "schedule_designer",
     "spectrum",
     "stepper",
+    "trust",
     "two_by_two",
 ]

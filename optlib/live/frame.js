@@ -100,12 +100,13 @@ function decades(low, high, count) {
 }
 
 // A frame with ticks and names. An axis is {low, high, name, log}; with log, low and high are powers
-// of ten. Returns X and Y, which map values to pixels.
+// of ten; marks, [[value, text], ...], stand in place of ticks. Returns X and Y, values to pixels.
 function axes(ctx, box, x, y, theme, { grid = false } = {}) {
   const { left, top, width, height } = box;
   const unit = (axis, v) => ((axis.log ? Math.log10(v) : v) - axis.low) / (axis.high - axis.low);
   const X = (v) => left + width * unit(x, v), Y = (v) => top + height * (1 - unit(y, v));
   const marks = (axis, pixels, space) => {
+    if (axis.marks) return axis.marks;
     const count = Math.max(3, Math.floor(pixels / space));
     const at = axis.log ? decades(axis.low, axis.high, count) : ticks(axis.low, axis.high, count);
     return at.map((v) => (axis.log ? [10 ** v, power(v)] : [v, String(v).replace("-", "−")]));
@@ -304,6 +305,12 @@ const toggles = (main, spec) => ({
     const chosen = name === main && get(main);
     return chosen && !get("shown").includes(chosen) ? { shown: [...get("shown"), chosen] } : null;
   },
+});
+
+// The settings that the rules shown take; one rule's own only while it is the one that is tuned.
+const taken = (spec, get) => Object.entries(spec.arguments).flatMap(([rule, from]) => {
+  const seen = (name) => typeof name === "string" && (!spec.choices.tune || !spec.own[name] || get("tune") === rule);
+  return get("shown").includes(rule) ? Object.values(from).filter(seen) : [];
 });
 
 // ---- the frame

@@ -41,10 +41,10 @@ function errors(m, steps) {
 }
 
 // Where f, with one valley from a to b, is least: golden sections.
-function golden(f, a, b) {
+function golden(f, a, b, count = 70) {
   const part = (Math.sqrt(5) - 1) / 2;
   let c = b - part * (b - a), d = a + part * (b - a), low = f(c), high = f(d);
-  for (let n = 0; n < 70; n++) {
+  for (let n = 0; n < count; n++) {
     if (low <= high) {
       [b, d, high] = [d, c, low];
       low = f((c = b - part * (b - a)));

@@ -213,13 +213,7 @@ const races = (spec, mapBox) => ({
     return { head, rows };
   },
   active(get) {
-    const names = new Set(["surface", "schedule", "noise", "seed", "step", "tune"]), shown = get("shown");
-    for (const [rule, from] of Object.entries(spec.arguments)) {
-      for (const name of Object.values(from)) {
-        const tuned = !spec.choices.tune || !spec.own[name] || get("tune") === rule;
-        if (typeof name === "string" && shown.includes(rule) && tuned) names.add(name);
-      }
-    }
+    const names = new Set(["surface", "schedule", "noise", "seed", "step", "tune", ...taken(spec, get)]);
     if (spec.noise && get("noise") === 0) names.delete("seed");
     return names;
   },

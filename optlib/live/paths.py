@@ -153,13 +153,21 @@ def race_settings(cast, places, plan, steps, step, shown, tune):
         settings.append(frame.choice("surface", "surface", places, first, titles))
     else:
         settings.append(frame.Setting("surface", 0, choices=tuple(places)))
+    return [*settings, *tuned_settings(plan, shown, tune)]
+
+
+def tuned_settings(plan, shown, tune):
+    """The rules' own settings, after a choice of the rule whose settings are seen, if several."""
     if plan.tuned:
         titles = [plots.label(r) for r in plan.tuned]
         chosen = tune or next((r for r in plan.tuned if r in shown), plan.tuned[0])
-        settings.append(frame.choice("tune", "settings of", plan.tuned, chosen, titles))
-    elif tune is not None:
+        return [
+            frame.choice("tune", "settings of", plan.tuned, chosen, titles),
+            *plan.settings,
+        ]
+    if tune is not None:
         raise ValueError(f"tune is {tune!r}; only one rule here has settings of its own")
-    return settings + plan.settings
+    return plan.settings
 
 
 def prediction_of(predict, cast, shown, steps, allowed):
