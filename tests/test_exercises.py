@@ -11,7 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from optlib_checks import EXERCISES, ch01, ch02, ch03, ch04, ch05, ch06, ch07, check, recorded_path
+from optlib_checks import (
+    EXERCISES,
+    ch01,
+    ch02,
+    ch03,
+    ch04,
+    ch05,
+    ch06,
+    ch07,
+    ch08,
+    check,
+    recorded_path,
+)
 from optlib_checks.answers import caller, clean
 from optlib_checks.judge import Refused, judge
 from optlib_checks.regions import STUB, solved_version, student_version
@@ -25,9 +37,10 @@ FOLDERS = {
     "05_adagrad": ch05,
     "06_rmsprop": ch06,
     "07_adam": ch07,
+    "08_adamw": ch08,
 }
 # the stubs of these hold a broken function, not an empty one
-REPAIRS = ("train", "accumulate", "restarted", "train_words", "centered_run")
+REPAIRS = ("train", "accumulate", "restarted", "train_words", "centered_run", "adamw_run")
 
 
 # ---------------------------------------------------------------- the notebooks
@@ -391,6 +404,36 @@ SLIPS = [
     ("test_adam", "0.3, 0.5, 0.75, 1.0)", "0.2, 0.5, 0.75, 0.0)", "the place of ε"),
     ("which_optimizer", "np.sqrt(v + 0.01)", "(np.sqrt(v) + 0.01)", "ε sits elsewhere"),
     ("which_optimizer", "m + lr", "m + 0.1 * lr", "too short by one and the same factor"),
+    ("lambda_elsewhere", "paper / alpha", "paper", "multiplies its own by α"),
+    ("lambda_elsewhere", "3 * alpha * torch", "paper", "α has tripled while"),
+    ("lambda_elsewhere", "torch / 2", "torch", "no half in this loss"),
+    ("lambda_elsewhere", "np.log(0.5)", "np.log10(0.5)", "two kinds of logarithm"),
+    ("lambda_elsewhere", "np.log(0.5)", "-1", "fallen to 1/e"),
+    ("adamw", "    m = ", "    g = g + weight_decay * theta\n    m = ", "acts twice"),
+    ("adamw", " + weight_decay * theta), m", ") - weight_decay * theta, m", "paper's own form"),
+    ("adamw", "return theta - lr * (m_hat / (np.sqrt(v_hat) + eps) + weight_decay * theta), m, v",
+     "theta = theta - lr * m_hat / (np.sqrt(v_hat) + eps)\n"
+     "    return theta - lr * weight_decay * theta, m, v", "that has already moved"),
+    ("adamw", "+ weight_decay * theta)", "- weight_decay * theta)", "the decay is added"),
+    ("adamw", "(m_hat / (np.sqrt(v_hat) + eps) + weight_decay * theta)",
+     "(m_hat + weight_decay * theta) / (np.sqrt(v_hat) + eps)", "with the rest"),
+    ("adamw", "weight_decay * theta)", "weight_decay * np.sign(theta))", "λ·sign(θ)"),
+    ("adamw", "m_hat /", "m /", "theta differs"),
+    ("settle", "/ (2 * 0.1))", "/ 0.1)", "by about 1 − 2ηλ"),
+    ("settle", "0.002 * np.sqrt(2000) / norm", "0.002 / norm", "how far one weight moves"),
+    ("settle", "0.01 * 2 / np.sqrt(2000)", "0.02", "each of the 2,000"),
+    ("settle", "2 * 2**2", "2 * 2", "enters with its square"),
+    ("adamw_run", "lr * weight_decay", "lrs[0] * weight_decay", "keeps the first step size"),
+    ("adamw_run", "* m + (1 - beta1) * g\n        v = beta2 * v + (1 - beta2) * g**2",
+     "* m + (1 - beta1) * g\n        v = beta2 * v + (1 - beta2) * (g + weight_decay * theta)**2",
+     "leaks into v"),
+    ("adamw_run", "- lr * weight_decay * theta", "- weight_decay * theta", "at all"),
+    ("adamw_run", "- lr * weight_decay * theta", "", "gone altogether"),
+    ("no_decay", '"d", "e", "g"', '"d", "e"', "temperature 1"),
+    ("no_decay", '{"b", "d"', '{"b", "c", "d"', "sets its relative step"),
+    ("which_decay", "- 0.02 * theta", "- lr[t - 1] * 0.02 * theta", "By what share"),
+    ("which_decay", "m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.99**t)) + 1e-8)",
+     "m / (np.sqrt(v) + 1e-8)", "after ten zeros"),
 ]  # fmt: skip
 
 
@@ -620,6 +663,35 @@ def cosine(t):
     return np.array([0.01 * (1 + np.cos(np.pi * t / 300))])[0]
 
 
+def adamw_shrinks_first(theta, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    """The weight shrunk first, then Adam's step from there: torch's own order."""
+    moved, m, v = ch07._right_folded(0 * theta, g, m, v, t, lr, beta1, beta2, eps)
+    return (1 - lr * weight_decay) * theta + moved, m.tolist(), v
+
+
+def adamw_by_scaling(grad, theta0, lrs, weight_decay, beta1, beta2, eps):
+    theta, m, v = theta0.astype(float), 0 * theta0, 0 * theta0
+    path = [theta.tolist()]
+    for k in range(len(lrs)):
+        arguments = (k + 1, lrs[k], beta1, beta2, eps, weight_decay)
+        theta, m, v = adamw_shrinks_first(theta, np.asarray(grad(theta)), m, v, *arguments)
+        m = np.asarray(m)
+        path.append(theta.tolist())
+    return path
+
+
+def decay_of_the_record(g, lr):
+    t, path = np.arange(1, len(g) + 1), [2.0]
+    ages = t[:, None] - t
+    m, v = (
+        np.where(ages >= 0, (1 - beta) * beta ** np.maximum(ages, 0), 0) @ x / (1 - beta**t)
+        for beta, x in ((0.9, g), (0.99, g * g))
+    )
+    for step in lr * m / (v**0.5 + 1e-8):
+        path.append(0.98 * path[-1] - step)
+    return path[1:]
+
+
 def judge_by_returning(adam):
     theta, m, v = adam(np.array([1.0]), np.array([2.0]), [0.0], [0.0], 1, 0.3, 0.5, 0.75, 1.0)
     return bool(abs(theta[0] - 0.8) < 1e-9 and abs(m[0] - 1) < 1e-9 and abs(v[0] - 1) < 1e-9)
@@ -681,6 +753,12 @@ RIGHT = [
     ("converging", ["a", "d", "e"]),
     ("converging", "ade"),
     ("converging", "A, e, d"),
+    ("lambda_elsewhere", (0.025, 1.5e-4, 0.0125, 13863)),
+    ("adamw", adamw_shrinks_first),
+    ("settle", [4.47, 0.02, 4.47e-4, 0.112]),
+    ("adamw_run", adamw_by_scaling),
+    ("no_decay", "b d e g"),
+    ("which_decay", decay_of_the_record),
     ("make_adam_jump", (1.11 ** np.arange(3000)).tolist()),
     ("make_adam_jump", -1e-300 * 1.11 ** np.arange(3000)),
 ]

@@ -11,12 +11,14 @@ from optlib_checks import (
     ch04,
     ch05,
     ch06,
+    ch08,
     check,
+    decay_record,
     momentum_record,
 )
-from test_exercises import chebyshev
+from test_exercises import cells, chebyshev
 
-from optlib import Optimizer
+from optlib import Optimizer, rules
 
 
 def right(name):
@@ -418,3 +420,91 @@ def test_what_lands_and_what_does_not():
     assert curvature.min() == 1 and curvature.max() == 1000 and np.abs(start).max() == 2
     assert check("landing", lambda t: 0.02).score == 0
     assert 0.3 < check("landing", lambda t: 0.5 / t).score < 0.7
+
+
+# ---------------------------------------------------------------- Chapter 8
+
+
+def test_the_same_decay_in_both_forms_and_in_a_loss():
+    torchs, tripled, penalty, halved = right("lambda_elsewhere").values()
+    rng = np.random.default_rng(0)
+    one = other = third = fourth = 1.5
+    state, states = (0.0, 0.0), (0.0, 0.0)
+    for t in range(1, 60):
+        g, s = rng.normal(), 1 - t / 100
+        h = {"t": t, "lr": 0.002 * s}
+        one, *state = rules.get("adamw")(one, g, *state, weight_decay=torchs, **h)
+        other, *states = rules.get("adamw_paper")(other, g, *states, weight_decay=5e-5 * s, **h)
+        assert one == pytest.approx(other, rel=1e-12)
+    bare = {"t": 1, "eps": 1e-8}
+    third = rules.get("adamw")(third, 0.0, lr=0.006, weight_decay=torchs, **bare)[0]
+    fourth = rules.get("adamw_paper")(fourth, 0.0, lr=0.006, weight_decay=tripled, **bare)[0]
+    assert third == pytest.approx(fourth, rel=1e-14)
+    parameter = torch.tensor([3.0], dtype=torch.float64, requires_grad=True)
+    sgd = torch.optim.SGD([parameter], lr=0.1, weight_decay=torchs)
+    parameter.grad = torch.zeros(1, dtype=torch.float64)
+    sgd.step()
+    assert parameter.item() == pytest.approx(3 - 0.1 * 2 * penalty * 3, rel=1e-14)
+    assert (1 - 5e-5) ** halved == pytest.approx(0.5, rel=1e-4)
+
+
+def test_reference_adamw_is_torchs_and_so_is_the_repaired_loop():
+    lrs = np.array([0.3, 0.2, 0.2, 0.1, 0.03])
+    theta0 = np.array([[1.0, -2.0, 0.5]])
+    parameter = torch.tensor(theta0, requires_grad=True)
+    h = {"betas": (0.7, 0.95), "eps": 1e-3, "weight_decay": 0.4}
+    optimizer = torch.optim.AdamW([parameter], lr=0.3, **h)
+    grad = lambda x: np.tanh(x) + x  # noqa: E731
+    path = ch08._adamw_run(grad, theta0, lrs, 0.4, 0.7, 0.95, 1e-3)[0]
+    theta, m, v = theta0, 0 * theta0, 0 * theta0
+    for t, lr in enumerate(lrs, 1):
+        optimizer.param_groups[0]["lr"] = lr
+        parameter.grad = torch.tensor(grad(parameter.detach().numpy()))
+        theta, m, v = ch08._adamw(theta, grad(theta), m, v, t, lr, 0.7, 0.95, 1e-3, 0.4)
+        optimizer.step()
+        np.testing.assert_allclose(parameter.detach().numpy(), theta, rtol=1e-12)
+        np.testing.assert_allclose(path[t], theta, rtol=1e-12)
+
+
+def test_the_norm_settles_where_the_numbers_say():
+    norm, relative, lr, weight_decay = right("settle").values()
+    rng = np.random.default_rng(1)
+    for start in (0.5 * norm, 1.5 * norm):
+        w = rng.normal(size=2000)
+        w *= start / np.linalg.norm(w)
+        norms = []
+        for _ in range(12_000):
+            step = rng.integers(0, 2, size=w.size) * 2.0 - 1
+            step -= (step @ w) / (w @ w) * w
+            w = w - 0.002 * (step + 0.1 * w)
+            norms.append(np.linalg.norm(w))
+        assert np.mean(norms[-3000:]) == pytest.approx(norm, rel=0.01)
+        assert 0.002 * np.linalg.norm(step) / norms[-1] == pytest.approx(relative, rel=0.01)
+    square = 0.0
+    for _ in range(400_000):
+        square = (1 - lr * weight_decay) ** 2 * square + lr**2 * 2000
+    assert square**0.5 == pytest.approx(2, rel=1e-3)
+    assert lr * 2000**0.5 / square**0.5 == pytest.approx(0.01, rel=1e-3)
+
+
+def test_what_is_not_decayed_has_fewer_than_two_axes():
+    text = "".join(map(str, (c["source"] for c in cells("08_adamw") if c["id"] == "no-decay")))
+    for label, (name, shape, out) in ch08.PARAMETERS.items():
+        assert out == (len(shape) < 2)
+        written = "a single number" if shape == () else f"shape {shape}"
+        assert f"- **{label}** `{name}`, {written}" in text
+
+
+def test_the_record_of_decay_tells_every_variant_apart():
+    g, lr, theta = decay_record()
+    for mistake in ch08.which_decay.mistakes:
+        if mistake.change != {"copied": True}:
+            path = ch08._unknown_decay(g, lr, **mistake.change)[0]
+            assert np.abs(path - theta).max() > 0.005
+    # what the statement and the hints say of the record
+    assert not g[:10].any() and g[10:].all() and lr[24] == pytest.approx(10 * lr[25])
+    np.testing.assert_allclose(theta[:10], 2 * 0.98 ** np.arange(1, 11))
+    l2 = np.r_[2.0, ch08._unknown_decay(g, lr, kind="l2")[0][:10]]
+    np.testing.assert_allclose(np.diff(l2), -0.1, rtol=0.1)
+    plain = ch08._unknown_decay(g, lr, corrected=False)[0]
+    assert abs(plain[10] - 0.98 * plain[9]) > 2 * abs(theta[10] - 0.98 * theta[9])

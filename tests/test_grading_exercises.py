@@ -52,6 +52,10 @@ SLIPS = [
     ("06_rmsprop", "centered_run", "np.sqrt(v - m**2)", "np.sqrt(v)"),
     ("06_rmsprop", "wrong_way", "np.zeros(9), -0.98 * growing", "-np.ones(19) / 19 * 0.98"),
     ("06_rmsprop", "landing", "* (1 - (t - 1) / 300)", "/ t"),
+    ("08_adamw", "settle", "/ (2 * 0.1))", "/ 0.1)"),
+    ("08_adamw", "adamw_run", "lr * weight_decay", "lrs[0] * weight_decay"),
+    ("08_adamw", "no_decay", '"d", "e", "g"', '"d", "e"'),
+    ("08_adamw", "which_decay", "- 0.02 * theta", "- lr[t - 1] * 0.02 * theta"),
 ]
 
 
