@@ -21,6 +21,7 @@ from optlib_checks import (
     ch06,
     ch07,
     ch08,
+    ch09,
     check,
     recorded_path,
 )
@@ -38,9 +39,18 @@ FOLDERS = {
     "06_rmsprop": ch06,
     "07_adam": ch07,
     "08_adamw": ch08,
+    "09_lars_lamb": ch09,
 }
 # the stubs of these hold a broken function, not an empty one
-REPAIRS = ("train", "accumulate", "restarted", "train_words", "centered_run", "adamw_run")
+REPAIRS = (
+    "train",
+    "accumulate",
+    "restarted",
+    "train_words",
+    "centered_run",
+    "adamw_run",
+    "lars_run",
+)
 
 
 # ---------------------------------------------------------------- the notebooks
@@ -434,6 +444,39 @@ SLIPS = [
     ("which_decay", "- 0.02 * theta", "- lr[t - 1] * 0.02 * theta", "By what share"),
     ("which_decay", "m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.99**t)) + 1e-8)",
      "m / (np.sqrt(v) + 1e-8)", "after ten zeros"),
+    ("trust_ratio", " if above > 0 and below > 0 else 1.0", "", "0 or infinite"),
+    ("trust_ratio", "above > 0 and below > 0", "below > 0", "never moves"),
+    ("trust_ratio", "trust * (above / below if above > 0 and below > 0 else 1.0)",
+     "trust * above / below if above > 0 and below > 0 else 1.0", "leave trust out"),
+    ("trust_ratio", "np.linalg.norm(g) + weight_decay * above",
+     "np.linalg.norm(g + weight_decay * theta)", "two norms"),
+    ("trust_ratio", " + weight_decay * above", "", "the decay is missing below"),
+    ("trust_ratio", "norm(g)", "norm(g, 2)", "ratio differs"),
+    ("lamb", "np.linalg.norm(r)", "np.linalg.norm(g)", "as LARS does"),
+    ("lamb", "lr * ratio", "lr", "that is AdamW"),
+    ("lamb", "np.linalg.norm(r)", "np.linalg.norm(r - weight_decay * theta)", "Adam's part alone"),
+    ("lamb", " + weight_decay * theta", "", "missing from r"),
+    ("lamb", "below > 0 else 1.0", "below > 0 else 0.0", "never moves in yours"),
+    ("lamb", "above / below if", "min(above / below, 1) if", "clip the quotient"),
+    ("opposite", "0.001", "1000.0", "cosine 1.000"),
+    ("opposite", "[0.001, -0.001]", "[-0.001, 0.001]", "Let them pull against"),
+    ("opposite", "5.0", "0.0005", "decay hardly matters"),
+    ("lars_run", "lr * trust * size / below * direction\n            theta[part] -= u[part]",
+     "trust * size / below * direction\n            theta[part] -= lr * u[part]",
+     "multiplies the old steps"),
+    ("lars_run", "norm(g[part])", "norm(g)", "all layers together"),
+    ("lars_run", "below * direction", "below**2 * direction", "normalised twice"),
+    ("lars_run", "g[part] + weight_decay * theta[part]", "g[part]", "the direction is g + λθ"),
+    ("lars_run", "path.append(theta.copy())", "path.append(theta)", "path differs"),
+    ("all_reduce", "rows[busy] @ means[busy] / np.sum(rows)", "np.mean(means, axis=0)",
+     "a mean of means"),
+    ("all_reduce", " / np.sum(rows)", "", "a mean is asked"),
+    ("all_reduce", "g * limit / size if size > limit else g", "g", "nothing is clipped"),
+    ("all_reduce", " if size > limit else g", "", "stretched"),
+    ("all_reduce", "np.linalg.norm(g)", "g @ g", "the square of the norm"),
+    ("all_reduce", "rows[busy] @ means[busy]", "rows @ means", "a worker with no rows"),
+    ("correction_matters", '"d", "f"', '"f"', "3.16 times"),
+    ("correction_matters", '{"b"', '{"g", "b"', "removes that as well"),
 ]  # fmt: skip
 
 
@@ -692,6 +735,45 @@ def decay_of_the_record(g, lr):
     return path[1:]
 
 
+def ratio_by_sums(theta, g, trust, weight_decay):
+    w, size = (sum(float(x) ** 2 for x in np.ravel(a)) ** 0.5 for a in (theta, g))
+    if w == 0 or size + weight_decay * w == 0:
+        return trust
+    return [trust / (size / w + weight_decay)][0]
+
+
+def lamb_looped(theta, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    adam, m, v = ch07._right_folded(0 * theta, g, m, v, t, 1.0, beta1, beta2, eps)
+    r = [float(weight_decay * a - b) for a, b in zip(np.ravel(theta), np.ravel(adam))]
+    w = np.sqrt(np.vdot(theta, theta))
+    step = np.array(r) * lr * (w / sum(x * x for x in r) ** 0.5 if w and any(r) else 1)
+    return theta - step.reshape(np.shape(theta)), m, v.tolist()
+
+
+def lars_by_layers(grad, theta0, layer, lrs, trust, weight_decay, beta):
+    """Matrices of zeros and ones in place of loops over layers."""
+    member = (layer == np.unique(layer)[:, None]).astype(float)
+    theta, move, path = theta0 + 0.0, 0.0, [theta0]
+    for lr in lrs:
+        g = np.asarray(grad(theta))
+        w, size = np.sqrt(member @ theta**2), np.sqrt(member @ g**2)
+        rate = member.T @ (trust / (size / w + weight_decay))
+        move = beta * move - lr * rate * (g + weight_decay * theta)
+        theta = theta + move
+        path.append(theta)
+    return path
+
+
+def reduce_row_by_row(means, rows, limit):
+    total, count = [0.0] * means.shape[1], 0
+    for mean, n in zip(means.tolist(), rows.tolist()):
+        if n:
+            total, count = [a + n * b for a, b in zip(total, mean)], count + n
+    g = [a / count for a in total]
+    size = sum(a * a for a in g) ** 0.5
+    return [a * min(1, limit / size) for a in g] if size else g
+
+
 def judge_by_returning(adam):
     theta, m, v = adam(np.array([1.0]), np.array([2.0]), [0.0], [0.0], 1, 0.3, 0.5, 0.75, 1.0)
     return bool(abs(theta[0] - 0.8) < 1e-9 and abs(m[0] - 1) < 1e-9 and abs(v[0] - 1) < 1e-9)
@@ -759,6 +841,13 @@ RIGHT = [
     ("adamw_run", adamw_by_scaling),
     ("no_decay", "b d e g"),
     ("which_decay", decay_of_the_record),
+    ("trust_ratio", ratio_by_sums),
+    ("lamb", lamb_looped),
+    ("opposite", [[-5.0], [1e-6]]),
+    ("opposite", np.vstack([np.full(64, 9.0), np.full(64, -1e-3)])),
+    ("lars_run", lars_by_layers),
+    ("all_reduce", reduce_row_by_row),
+    ("correction_matters", "bcdf"),
     ("make_adam_jump", (1.11 ** np.arange(3000)).tolist()),
     ("make_adam_jump", -1e-300 * 1.11 ** np.arange(3000)),
 ]
@@ -894,6 +983,16 @@ NUMBER_KINDS = [
     ("landing", lambda t: 1e300 / t, "x overflows"),
     ("landing", lambda t: [None][0], "lr is None"),
     ("landing", lambda: 0.1, "must take one argument: (t)"),
+    ("opposite", np.ones((3, 4)), "two rows, weights and gradient, of 1 to 64"),
+    ("opposite", np.ones((2, 65)), "yours has (2, 65)"),
+    ("opposite", np.zeros((2, 0)), "yours has (2, 0)"),
+    ("opposite", np.zeros((2, 3)), "between 1e-6 and 1e6 in size; none is 0"),
+    ("opposite", [[np.nan], [1.0]], "none is 0"),
+    ("opposite", [[1.0], [1e300]], "none is 0"),
+    ("opposite", [[5.0, 2.0], [-0.5, -0.2]], "LARS stands still"),
+    ("opposite", [[10.0, -10.0], [-3.0, 3.0]], "LAMB stands still"),
+    ("opposite", [[0.5, 0.2], [-3.0, -4.0]], "decay hardly matters"),
+    ("opposite", [[5.0, 5.0], [-0.001, 3.0]], "In each coordinate"),
     ("make_adam_jump", [], "1 to 3000 gradients; yours are 0"),
     ("make_adam_jump", np.ones(3001), "yours are 3001"),
     ("make_adam_jump", np.ones((2, 2)), "one row of numbers"),

@@ -12,6 +12,7 @@ from optlib_checks import (
     ch05,
     ch06,
     ch08,
+    ch09,
     check,
     decay_record,
     momentum_record,
@@ -508,3 +509,97 @@ def test_the_record_of_decay_tells_every_variant_apart():
     np.testing.assert_allclose(np.diff(l2), -0.1, rtol=0.1)
     plain = ch08._unknown_decay(g, lr, corrected=False)[0]
     assert abs(plain[10] - 0.98 * plain[9]) > 2 * abs(theta[10] - 0.98 * theta[9])
+
+
+# ---------------------------------------------------------------- Chapter 9
+
+
+def test_the_trust_ratio_and_the_repaired_loop_are_those_of_the_books_lars():
+    for case in ch09.lars_run.cases(np.random.default_rng(4)):
+        grad, theta0, layer, lrs, trust, weight_decay, beta = case.values()
+        path = ch09._lars_run(*case.values())[0]
+        parts = {str(k): theta0[layer == k] for k in np.unique(layer)}
+        lr_at = lambda t, lrs=lrs: float(lrs[int(t) - 1])  # noqa: E731
+        h = {"trust": trust, "weight_decay": weight_decay, "beta": beta}
+        opt = Optimizer("lars", parts, lr=lr_at, **h)
+        theta = theta0
+        for k in range(len(lrs)):
+            g = grad(theta)
+            first = ch09._trust_ratio(parts[str(layer[0])], g[layer == layer[0]], trust,
+                                      weight_decay)[0]  # fmt: skip
+            parts = opt.step(parts, {name: g[layer == int(name)] for name in parts})
+            theta = np.concatenate(list(parts.values()))
+            np.testing.assert_allclose(path[k + 1], theta, rtol=1e-11)
+            if k == 0:
+                d = g + weight_decay * theta0
+                moved = (theta0 - theta)[0] / d[0] / lrs[0]
+                assert moved == pytest.approx(float(first), rel=1e-9)
+    for theta, g, decay in ((0, 1, 0.5), (0, 0, 0.5), (1, 0, 0), (2, 0, 0.5)):
+        step = 1.0 * theta - rules.get("lars")(1.0 * theta, 1.0 * g, t=1, lr=1.0, trust=0.1,
+                                               weight_decay=decay)[0]  # fmt: skip
+        ratio = ch09._trust_ratio(np.array([theta]), np.array([g]), 0.1, decay)[0]
+        assert step == pytest.approx(float(ratio) * (g + decay * theta), rel=1e-14)
+
+
+def test_reference_lamb_is_the_books():
+    for case in ch09.lamb.cases(np.random.default_rng(6)):
+        theta, g, m, v, t, lr, beta1, beta2, eps, weight_decay = case.values()
+        h = {"beta1": beta1, "beta2": beta2, "eps": eps, "weight_decay": weight_decay}
+        found = rules.get("lamb")(theta, g, m, v, t=t, lr=lr, **h)
+        for a, b in zip(found, ch09._lamb(*case.values())):
+            np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_the_directions_are_those_of_the_first_steps():
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        theta, g = rng.normal(size=(2, 5))
+        for name, direction in zip(("lars", "lamb"), ch09.directions(theta, g)):
+            h = {"eps": 0.0} if name == "lamb" else {}
+            moved = rules.get(name)(theta, g, t=1, lr=0.1, weight_decay=0.1, **h)[0] - theta
+            cosine = moved @ direction / np.linalg.norm(moved) / np.linalg.norm(direction)
+            assert cosine == pytest.approx(1, abs=1e-12)
+        assert 0 < check("opposite", [5 * [1e-6], g]).score < 0.5  # without decay, below 90°
+
+
+def test_shards_give_the_gradient_of_the_joint_batch():
+    rng = np.random.default_rng(5)
+    rows = np.array([1, 7, 4, 0])
+    per_row = rng.normal(size=(12, 3))
+    shards = np.split(per_row, np.cumsum(rows)[:-1])
+    means = np.array([s.mean(axis=0) if len(s) else np.full(3, np.nan) for s in shards])
+    joint = per_row.mean(axis=0)
+    np.testing.assert_allclose(ch09._all_reduce(means, rows, 1e9)[0], joint, rtol=1e-12)
+    parameter = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    parameter.grad = torch.tensor(joint)
+    torch.nn.utils.clip_grad_norm_([parameter], 0.1)
+    clipped = ch09._all_reduce(means, rows, 0.1)[0]
+    np.testing.assert_allclose(clipped, parameter.grad.numpy(), rtol=1e-4)  # torch adds 1e-6
+
+
+def first_lamb_step(theta, g, corrected, *, eps=0.0, weight_decay=0.0, beta2=0.999, clip=None):
+    """The first step, from Adam's moments; ``clip`` is the largest quotient of norms."""
+    m, v = 0.1 * g, (1 - beta2) * g**2
+    m, v = (m / 0.1, v / (1 - beta2)) if corrected else (m, v)
+    r = m / (np.sqrt(v) + eps) + weight_decay * theta
+    w, size = np.linalg.norm(theta), np.linalg.norm(r)
+    quotient = w / size if w > 0 else 1.0
+    return min(quotient, clip or np.inf) * r
+
+
+def test_where_the_correction_matters_in_lamb():
+    theta, g = np.array([4.0, 2.0, -2.0, 1.0]), np.array([0.01, -0.03, 0.1, 0.05])
+    theta = theta / np.linalg.norm(theta)
+    found = set()
+    for label, setting in ch09.SETTINGS.items():
+        h = dict(setting)
+        scaled = h.pop("norm", 5.0) * theta
+        with_it, without = (first_lamb_step(scaled, g, c, **h) for c in (True, False))
+        if not np.allclose(with_it, without, rtol=1e-6, atol=1e-12):
+            found.add(label)
+    assert check("correction_matters", found)
+    bare = first_lamb_step(theta, g, False, clip=1e-9) / first_lamb_step(theta, g, True, clip=1e-9)
+    np.testing.assert_allclose(bare, 0.1 / np.sqrt(0.001))  # 3.16
+    assert 0.1 / np.sqrt(0.001) == pytest.approx(3.16, abs=0.005)
+    assert 0.1 / np.sqrt(0.1) == pytest.approx(0.316, abs=0.0005)
+    assert 1 / np.sqrt(0.001) == pytest.approx(32, abs=0.5)

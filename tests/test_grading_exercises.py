@@ -56,6 +56,10 @@ SLIPS = [
     ("08_adamw", "adamw_run", "lr * weight_decay", "lrs[0] * weight_decay"),
     ("08_adamw", "no_decay", '"d", "e", "g"', '"d", "e"'),
     ("08_adamw", "which_decay", "- 0.02 * theta", "- lr[t - 1] * 0.02 * theta"),
+    ("09_lars_lamb", "trust_ratio", "above > 0 and below > 0", "below > 0"),
+    ("09_lars_lamb", "opposite", "5.0", "0.0005"),
+    ("09_lars_lamb", "lars_run", "norm(g[part])", "norm(g)"),
+    ("09_lars_lamb", "all_reduce", "rows[busy] @ means[busy]", "rows @ means"),
 ]
 
 
