@@ -22,6 +22,7 @@ from optlib_checks import (
     ch07,
     ch08,
     ch09,
+    ch10,
     check,
     recorded_path,
 )
@@ -40,17 +41,11 @@ FOLDERS = {
     "07_adam": ch07,
     "08_adamw": ch08,
     "09_lars_lamb": ch09,
+    "10_schedules": ch10,
 }
 # the stubs of these hold a broken function, not an empty one
-REPAIRS = (
-    "train",
-    "accumulate",
-    "restarted",
-    "train_words",
-    "centered_run",
-    "adamw_run",
-    "lars_run",
-)
+REPAIRS = {"train", "accumulate", "restarted", "train_words", "centered_run", "adamw_run"}
+REPAIRS |= {"lars_run", "plateau"}
 
 
 # ---------------------------------------------------------------- the notebooks
@@ -477,6 +472,46 @@ SLIPS = [
     ("all_reduce", "rows[busy] @ means[busy]", "rows @ means", "a worker with no rows"),
     ("correction_matters", '"d", "f"', '"f"', "3.16 times"),
     ("correction_matters", '{"b"', '{"g", "b"', "removes that as well"),
+    ("warmup_cosine", "lr * t / warmup", "lr * (t - 1) / warmup", "starts at 0"),
+    ("warmup_cosine", "(t - warmup) / (steps - warmup)", "(t - warmup) / steps", "counts the warm"),
+    ("warmup_cosine", "(t - warmup) / (steps - warmup)", "t / steps", "jumps down"),
+    ("warmup_cosine", "min((t - warmup) / (steps - warmup), 1)",
+     "(t - warmup) / (steps - warmup)", "rises again"),
+    ("warmup_cosine", "(lr - lr_min)", "lr", "starts above lr"),
+    ("warmup_cosine", "np.pi * done", "2 * np.pi * done", "a whole period"),
+    ("warmup_cosine", " / 2", "", "halve it"),
+    ("warmup_cosine", "(t - warmup) / (steps - warmup)",
+     "(t - max(warmup, 1)) / (steps - max(warmup, 1))", "right, except for no warm-up"),
+    ("averages", "-tail:", "-tail - 1:", "tail + 1 of them"),
+    ("averages", "-tail:", "-tail - 1:-1", "stops before the last"),
+    ("averages", "path[1:]", "path", "ema differs"),
+    ("averages", " / (1 - decay ** (len(path) - 1))", "", "too small at first"),
+    ("averages", "0 * path[0]", "path[0]", "ema differs"),
+    ("averages", "decay * average + (1 - decay) * x", "(1 - decay) * average + decay * x",
+     "ema differs"),
+    ("test_schedule", "range(1, 15)]", "range(1, 13)]\n    rates += [0, 0]", "after the end."),
+    ("test_schedule", "    assert np.isclose(schedule(1, 8.0, 0, 4), 6)\n", "", "no warm-up"),
+    ("design", " * np.minimum(1, (1000 - t) / 400)", "", "all of it is noise"),
+    ("design", "0.01 * t)", "0.1 * t)", "left from the start"),
+    ("design", "1 / (1 + 0.01 * t) * np.minimum(1, (1000 - t) / 400)",
+     "0.4 * (1 - t / 1000)", "As good as a straight line"),
+    ("design", "1 / (1 + 0.01 * t) * np.minimum(1, (1000 - t) / 400)",
+     "0.2 * (1 + np.cos(np.pi * t / 1000))", "It arrives and it ends short"),
+    ("design", "1 / (1 + 0.01 * t) * np.minimum(1, (1000 - t) / 400)", "0 * t + 0.12",
+     "Let it fall"),
+    ("one_cycle", "between(low, high, share)", "between(high, low, share)", "β rises with"),
+    ("one_cycle", "first / final_div", "lr / final_div", "final_div divides the peak"),
+    ("one_cycle", "round(pct * steps)", "round(pct * steps) + 1", "late: it is at t = pct"),
+    ("one_cycle", "(steps - peak)", "(steps + 1 - peak)", "late: it is at t = steps"),
+    ("one_cycle", "min(share, 1)", "share", "rises again"),
+    ("one_cycle", "between(first, lr, share), between(high, low, share)",
+     "between(high, low, share), between(first, lr, share)", "the rate first"),
+    ("plateau", "loss < best:", "loss <= best:", "no improvement"),
+    ("plateau", "best, bad = loss, 0", "best = loss", "does not empty the count"),
+    ("plateau", "lr, bad = lr * factor, 0", "lr = lr * factor", "the count stays full"),
+    ("plateau", "bad > patience", "bad >= patience", "one check too early"),
+    ("plateau", "            bad += 1\n", "            bad += 1\n            best = loss\n",
+     "with the one before"),
 ]  # fmt: skip
 
 
@@ -774,6 +809,40 @@ def reduce_row_by_row(means, rows, limit):
     return [a * min(1, limit / size) for a in g] if size else g
 
 
+def averages_by_weights(path, tail, decay):
+    n = len(path) - 1
+    weights = decay ** np.arange(n - 1, -1, -1.0)
+    last = sum(path[k] for k in range(n + 1 - tail, n + 1)) / tail
+    return last, np.tensordot(weights / weights.sum(), path[1:], 1).tolist()
+
+
+def schedule_by_returning(schedule):
+    """Single rates, each for another doubt."""
+    first, early, peak, next_one = (float(schedule(t, 3.0, 3, 10)) for t in (1, 2, 3, 4))
+    late, last, end, far = (float(schedule(t, 3.0, 3, 10)) for t in (5, 9, 10, 12))
+    found = [first, early, peak, next_one, late, last, end, far, float(schedule(1, 2.0, 0, 2))]
+    want = [1, 2, 3, 18 / 7, 15 / 7, 3 / 7, 0, 0, 1]
+    return all(abs(a - b) < 1e-9 for a, b in zip(found, want))
+
+
+def cycle_by_sines(t, lr, steps, pct, div, final_div, low, high):
+    peak = pct * steps
+    ends, way = ((lr / div, lr), (t - 1) / (peak - 1)) if t <= peak else (
+        (lr / div / final_div, lr), max(0, steps - t) / (steps - peak))  # fmt: skip
+    height = np.sin(np.pi / 2 * way) ** 2
+    return [ends[0] + height * (ends[1] - ends[0]), high + height * (low - high)]
+
+
+def plateau_by_restarts(losses, lr, factor, patience):
+    rates, since = [], 0
+    for k in range(len(losses)):
+        since = 0 if k == 0 or losses[k] < min(losses[:k]) else since + 1
+        if since == patience + 1:
+            since, lr = 0, lr * factor
+        rates += [lr]
+    return rates
+
+
 def judge_by_returning(adam):
     theta, m, v = adam(np.array([1.0]), np.array([2.0]), [0.0], [0.0], 1, 0.3, 0.5, 0.75, 1.0)
     return bool(abs(theta[0] - 0.8) < 1e-9 and abs(m[0] - 1) < 1e-9 and abs(v[0] - 1) < 1e-9)
@@ -848,6 +917,23 @@ RIGHT = [
     ("lars_run", lars_by_layers),
     ("all_reduce", reduce_row_by_row),
     ("correction_matters", "bcdf"),
+    (
+        "warmup_cosine",
+        lambda t, lr, w, n, low: (
+            np.interp(t, [0, w], [0, lr])
+            if t < w
+            else low + (lr - low) * np.cos(np.pi / 2 * min(1.0, (t - w) / (n - w))) ** 2
+        ),
+    ),
+    ("averages", averages_by_weights),
+    ("test_schedule", schedule_by_returning),
+    (
+        "design",
+        np.minimum(0.99, 1.6 / (1 + 0.016 * np.arange(1000)))
+        * np.minimum(1, np.arange(1000, 0, -1) / 500),
+    ),
+    ("one_cycle", cycle_by_sines),
+    ("plateau", plateau_by_restarts),
     ("make_adam_jump", (1.11 ** np.arange(3000)).tolist()),
     ("make_adam_jump", -1e-300 * 1.11 ** np.arange(3000)),
 ]
@@ -993,6 +1079,11 @@ NUMBER_KINDS = [
     ("opposite", [[10.0, -10.0], [-3.0, 3.0]], "LAMB stands still"),
     ("opposite", [[0.5, 0.2], [-3.0, -4.0]], "decay hardly matters"),
     ("opposite", [[5.0, 5.0], [-0.001, 3.0]], "In each coordinate"),
+    ("design", np.ones(999), "1000 step sizes in one row; yours has (999,)"),
+    ("design", np.full(1000, 1.1), "between 0 and 1"),
+    ("design", np.full(1000, np.nan), "between 0 and 1"),
+    ("design", np.full(1000, -1e-9), "between 0 and 1"),
+    ("design", np.zeros(1000), "Let it fall"),
     ("make_adam_jump", [], "1 to 3000 gradients; yours are 0"),
     ("make_adam_jump", np.ones(3001), "yours are 3001"),
     ("make_adam_jump", np.ones((2, 2)), "one row of numbers"),

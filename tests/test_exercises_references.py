@@ -13,13 +13,14 @@ from optlib_checks import (
     ch06,
     ch08,
     ch09,
+    ch10,
     check,
     decay_record,
     momentum_record,
 )
 from test_exercises import cells, chebyshev
 
-from optlib import Optimizer, rules
+from optlib import Optimizer, rules, schedules
 
 
 def right(name):
@@ -603,3 +604,138 @@ def test_where_the_correction_matters_in_lamb():
     assert 0.1 / np.sqrt(0.001) == pytest.approx(3.16, abs=0.005)
     assert 0.1 / np.sqrt(0.1) == pytest.approx(0.316, abs=0.0005)
     assert 1 / np.sqrt(0.001) == pytest.approx(32, abs=0.5)
+
+
+# ---------------------------------------------------------------- Chapter 10
+
+
+def test_the_schedules_are_the_books():
+    rng = np.random.default_rng(3)
+    corners = [case for _, case in ch10.warmup_cosine.corners]
+    for case in [*ch10.warmup_cosine.cases(rng), *corners]:
+        t = case.pop("t")
+        book = schedules.warmup_cosine(**case)(t)
+        assert float(ch10._warmup_cosine(t, **case)[0]) == pytest.approx(book, rel=1e-12, abs=1e-15)
+    for case in ch10.one_cycle.cases(rng):
+        t = case.pop("t")
+        rate, beta = map(float, ch10._one_cycle(t, **case))
+        low, high = case.pop("low"), case.pop("high")
+        assert rate == pytest.approx(schedules.one_cycle(**case)(t), rel=1e-9)
+        share = {"steps": case["steps"], "pct": case["pct"], "low": low, "high": high}
+        assert beta == pytest.approx(schedules.one_cycle_momentum(**share)(t), rel=1e-9)
+    line = schedules.warmup_linear(lr=8.0, warmup=4, steps=12)
+    for t in range(1, 20):
+        assert ch10._line(t, 8.0, 4, 12) == pytest.approx(line(t), abs=1e-15)
+
+
+def test_the_plateau_is_torchs_and_so_is_the_hint():
+    losses = [3, 2, 2, 2, 2, 2]
+    assert list(ch10._plateau(losses, 1.0, 0.5, 1)[0]) == [1, 1, 1, 0.5, 0.5, 0.25]
+    assert list(ch10._plateau([3, 4, 2, 3, 1, 2], 1.0, 0.5, 1)[0]) == 6 * [1]
+    for case in ch10.plateau.cases(np.random.default_rng(2)):
+        losses, lr, factor, patience = case.values()
+        parameter = torch.zeros(1, requires_grad=True)
+        optimizer = torch.optim.SGD([parameter], lr=lr)
+        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer, factor=factor, patience=patience, threshold=0.0
+        )
+        rates = []
+        for loss in losses:
+            scheduler.step(loss)
+            rates.append(optimizer.param_groups[0]["lr"])
+        np.testing.assert_allclose(ch10._plateau(*case.values())[0], rates, rtol=1e-12)
+
+
+def test_averages_by_their_weights():
+    path = np.random.default_rng(1).normal(size=(40, 3))
+    mean, ema = ch10._averages(path, 7, 0.9)
+    weights = 0.9 ** np.arange(38, -1, -1.0)
+    np.testing.assert_allclose(ema, weights / weights.sum() @ path[1:], rtol=1e-12)
+    np.testing.assert_allclose(mean, path[33:].mean(axis=0), rtol=1e-14)
+
+
+def test_the_wrong_schedules_differ_and_the_right_ones_agree():
+    for warmup, steps in ((4, 12), (0, 5), (1, 3), (3, 11)):
+        for t in range(1, 16):
+            want = ch10._line(t, 0.3, warmup, steps)
+            for function in ch10._RIGHT:
+                assert function(t, 0.3, warmup, steps) == pytest.approx(want, abs=1e-14)
+    made = [next(iter(case.values())) for case in ch10._implementations(np.random.default_rng(0))]
+    assert sum(one.slip is None for one in made) == 4 and len(made) == 16
+    assert {one.__name__ for one in made} == {"schedule"}
+    half = [one for one in made if one(8, 8.0, 4, 12) == pytest.approx(4)]
+    assert len(half) > 10  # half-way down most of them, the cosine too, look right
+
+
+SCHEDULE_TESTS = [
+    (
+        lambda schedule: bool(schedule),
+        0,
+        "0 of 12 wrong schedules caught.",
+    ),
+    (lambda schedule: bool(np.isclose(schedule(4, 8.0, 4, 12), 8)), 2, "through: inside the"),
+    (lambda schedule: False, None, "reject every schedule"),
+    (lambda schedule: 1 / 0, None, "an error that is no AssertionError"),
+]
+
+
+@pytest.mark.parametrize("body, caught, words", SCHEDULE_TESTS)
+def test_tests_of_schedules_are_marked_by_what_they_catch(body, caught, words):
+    result = check("test_schedule", body)
+    assert words in result.line and not result
+    assert result.score == (0 if caught is None else pytest.approx(caught / 12))
+
+
+def simulated_loss(rates, runs):
+    rng = np.random.default_rng(7)
+    x = np.full((runs, 3), 10.0)
+    for lr in rates:
+        x = x - lr * (ch10.CURVATURES * x + rng.normal(size=x.shape))
+    return np.mean(x**2 @ ch10.CURVATURES) / 2
+
+
+def best_of(shape):
+    """The least final loss over 400 heights of a shape, at most 1."""
+    heights = np.geomspace(0.01, 1, 400)
+    square = np.full((400, 3), 100.0)
+    for share in shape:
+        lr = (heights * share)[:, None]
+        square = (1 - lr * ch10.CURVATURES) ** 2 * square + lr**2
+    return np.min(square @ ch10.CURVATURES) / 2
+
+
+def test_the_design_is_what_its_statement_says():
+    gone = np.arange(1000) / 1000
+    assert best_of(np.ones(1000)) == pytest.approx(ch10.BEST_CONSTANT, abs=5e-5)
+    assert best_of((1 + np.cos(np.pi * gone)) / 2) == pytest.approx(0.0735, abs=5e-5)
+    assert best_of(1 - gone) == pytest.approx(0.0699, abs=5e-5)
+    rates = 0.4 * (1 - gone)
+    assert ch10.final_loss(rates)[0] == pytest.approx(simulated_loss(rates, 20_000), rel=0.03)
+    assert check("design", 0.12 * np.ones(1000)).score < 0.01
+    assert check("design", rates).score == pytest.approx(0.986, abs=0.001)
+
+
+def gradient_of_the_final_loss(rates):
+    squares = [np.full(3, 100.0)]
+    for lr in rates:
+        squares.append((1 - lr * ch10.CURVATURES) ** 2 * squares[-1] + lr**2)
+    weight, gradient = ch10.CURVATURES / 2, np.zeros(len(rates))
+    for k in range(len(rates) - 1, -1, -1):
+        shrink = 1 - rates[k] * ch10.CURVATURES
+        slope = -2 * ch10.CURVATURES * shrink * squares[k] + 2 * rates[k]
+        gradient[k], weight = weight @ slope, weight * shrink**2
+    return gradient
+
+
+def test_no_design_leaves_less_than_the_statement_says():
+    """Descent on the logarithms of all thousand rates, from the solution and from a line."""
+    t = np.arange(1000)
+    solved = 1 / (1 + 0.01 * t) * np.minimum(1, (1000 - t) / 400)
+    logs, m, v = np.log(solved), np.zeros(1000), np.zeros(1000)
+    for k in range(1, 201):
+        rates = np.minimum(np.exp(logs), 1)
+        g = rates * gradient_of_the_final_loss(rates)
+        m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g**2
+        step = m / (1 - 0.9**k) / (np.sqrt(v / (1 - 0.99**k)) + 1e-12)
+        logs = logs - 0.05 * (1 - k / 201) * step
+    assert ch10.final_loss(np.minimum(np.exp(logs), 1))[0] == pytest.approx(0.0667, abs=1e-4)

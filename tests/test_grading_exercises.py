@@ -60,6 +60,10 @@ SLIPS = [
     ("09_lars_lamb", "opposite", "5.0", "0.0005"),
     ("09_lars_lamb", "lars_run", "norm(g[part])", "norm(g)"),
     ("09_lars_lamb", "all_reduce", "rows[busy] @ means[busy]", "rows @ means"),
+    ("10_schedules", "warmup_cosine", "lr * t / warmup", "lr * (t - 1) / warmup"),
+    ("10_schedules", "test_schedule", "    assert np.isclose(schedule(1, 8.0, 0, 4), 6)\n", ""),
+    ("10_schedules", "design", "0.01 * t)", "0.1 * t)"),
+    ("10_schedules", "plateau", "bad > patience", "bad >= patience"),
 ]
 
 
