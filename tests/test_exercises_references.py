@@ -659,7 +659,9 @@ def test_the_wrong_schedules_differ_and_the_right_ones_agree():
         for t in range(1, 16):
             want = ch10._line(t, 0.3, warmup, steps)
             for function in ch10._RIGHT:
-                assert function(t, 0.3, warmup, steps) == pytest.approx(want, abs=1e-14)
+                for number in (int, float):  # a sandbox sends every number as a float
+                    found = function(*map(number, (t, 1, warmup, steps)))
+                    assert 0.3 * found == pytest.approx(want, abs=1e-14)
     made = [next(iter(case.values())) for case in ch10._implementations(np.random.default_rng(0))]
     assert sum(one.slip is None for one in made) == 4 and len(made) == 16
     assert {one.__name__ for one in made} == {"schedule"}
