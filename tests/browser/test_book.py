@@ -35,6 +35,15 @@ def test_every_slider_has_a_name_and_says_what_it_shows(opened):
         assert handle.get_attribute("aria-valuetext") == readout.text_content()
 
 
+# names and values of controls that have less room than they need
+CUT = """[...document.querySelectorAll('.live-control :is(.widget-label, .widget-readout)')]
+  .filter(e => e.offsetParent && e.scrollWidth > e.clientWidth).map(e => e.textContent)"""
+
+
+def test_no_name_of_a_control_is_cut_off(opened):
+    assert opened.evaluate(CUT) == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_is_accessible(opened, scheme):
     opened.emulate_media(color_scheme=scheme)
@@ -49,9 +58,10 @@ def test_page_fits_a_phone(opened):
     before = opened.viewport_size
     opened.set_viewport_size({"width": 390, "height": 844})
     go_through(opened)
-    width = opened.evaluate("document.documentElement.scrollWidth")
+    width, cut = opened.evaluate(f"[document.documentElement.scrollWidth, {CUT}]")
     opened.set_viewport_size(before)
     assert width <= 390
+    assert cut == []
 
 
 # what a figure shows beside its control: how often it drew, and the numbers it prints
