@@ -170,6 +170,17 @@ def _error(run):
     return 1.0 if lost else run["result"]["test_error"]
 
 
+def grid(runs, net, form):
+    """log10 of the etas (k,), of the lambdas (n,), and mean errors (k, n), nan where none ran."""
+    chosen = [r for r in pages(runs) if (r["net"], r["form"]) == (net, form)]
+    rows = _map(chosen)
+    decays = np.unique(np.concatenate([found.round(2) for found, _ in rows.values()]))
+    errors = np.full((len(rows), len(decays)), np.nan)
+    for k, (found, each) in enumerate(rows.values()):
+        errors[k, np.searchsorted(decays, found.round(2))] = each.mean(0)
+    return np.array(list(rows)), decays, errors
+
+
 def _map(runs):
     """{log10 eta: (log10 lambdas, errors (seeds, lambdas))} of the runs of one page."""
     rows = {}
