@@ -274,14 +274,14 @@ _TABLE = (
         needs=(NO_DAMPING, OUTSIDE_NOW, COUPLED_SGD), notes=(SAME_WHILE,),
     ),
     Dialect(
-        "optax, η inside", "SGD with momentum", "optax", "polyak_momentum",
+        "optax.trace, η inside", "SGD with momentum", "optax", "polyak_momentum",
         "optax.chain([l2|optax.add_decayed_weights({l2}), ]optax.scale_by_learning_rate({lr}), "
         "optax.trace({beta}))",
         {**_MOMENTUM, "l2": 0}, read={"inside": "1"}, write=_L2_AND_PLAIN,
         needs=(NO_DAMPING, INSIDE_NOW, COUPLED_SGD), notes=(SAME_WHILE_INSIDE,),
     ),
     Dialect(
-        "optax, moving average", "SGD with momentum", "optax", "damped_momentum",
+        "optax.ema", "SGD with momentum", "optax", "damped_momentum",
         "optax.chain([l2|optax.add_decayed_weights({l2}), ]optax.ema({beta}, debias=False), "
         "optax.scale_by_learning_rate({lr}))",
         {"lr": 0.1, "beta": 0.9, "l2": 0},
@@ -328,7 +328,7 @@ _TABLE = (
         {**_MOMENTUM, "l2": 0}, needs=(AHEAD, OUTSIDE_NOW), notes=(SAME_WHILE,),
     ),
     Dialect(
-        "optax, nesterov, η inside", "Nesterov", "optax", "nesterov_keras",
+        "optax.trace, nesterov, η inside", "Nesterov", "optax", "nesterov_keras",
         "optax.chain([l2|optax.add_decayed_weights({l2}), ]optax.scale_by_learning_rate({lr}), "
         "optax.trace({beta}, nesterov=True))",
         {**_MOMENTUM, "l2": 0}, read={"inside": "1"}, needs=(AHEAD, INSIDE_NOW),
@@ -341,7 +341,7 @@ _TABLE = (
         notes=(SAME_WHILE_INSIDE,),
     ),
     Dialect(
-        "gradient taken ahead", "Nesterov", "papers", "nesterov",
+        "Nesterov, gradient ahead", "Nesterov", "papers", "nesterov",
         "η = {lr}, β = {beta}",
         _MOMENTUM, read={"ahead": "1"}, needs=(NOT_AHEAD, OUTSIDE_NOW, NO_L2),
     ),
@@ -399,7 +399,7 @@ _TABLE = (
         needs=(EPS_INSIDE, _RMS_INSIDE), notes=(_RMS_WHILE_INSIDE,),
     ),
     Dialect(
-        "optax, ε outside the root", "RMSProp", "optax", "rmsprop_torch",
+        "optax.rmsprop, ε outside", "RMSProp", "optax", "rmsprop_torch",
         "optax.chain([l2|optax.add_decayed_weights({l2}), ][centered|optax.scale_by_stddev(]"
         "[!centered|optax.scale_by_rms(]decay={beta2}, eps={eps}, eps_in_sqrt=False), "
         "[beta1|optax.trace({beta1}), ]optax.scale_by_learning_rate({lr}))",
@@ -731,6 +731,19 @@ def into(source, library, values=None, *, changes=False):
     source = get(source)
     found = [d for d in _TABLE if d.library == library and d.family == source.family]
     return [convert(source, d, values, changes=changes) for d in found]
+
+
+def copied(source, target, values=None):
+    """The source's numbers under the target's names, unconverted: what a hasty reader would do.
+
+    A decay goes into a decay, of whichever kind. What the source has no word for keeps the target's
+    default, but for a decay, a damping or a clip, which stay out.
+    """
+    source, target = get(source), get(target)
+    full = settings(source, values)
+    decay = full.get("weight_decay", full.get("l2", 0))
+    named = {"clip_norm": 0, "damping": 0, **full, "weight_decay": decay, "l2": decay}
+    return {name: named.get(name, usual) for name, usual in target.arguments.items()}
 
 
 # ------------------------------------------------------------------------------ text and runs

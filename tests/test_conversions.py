@@ -13,7 +13,17 @@ import pytest
 from scipy.optimize import minimize
 
 from optlib import Optimizer, conversions, rules
-from optlib.conversions import DIALECTS, FAMILIES, convert, get, into, number, path, write_call
+from optlib.conversions import (
+    DIALECTS,
+    FAMILIES,
+    convert,
+    copied,
+    get,
+    into,
+    number,
+    path,
+    write_call,
+)
 from optlib.rules.conventions import ROSETTA
 
 STEPS = 24
@@ -55,16 +65,6 @@ def apart(one, two):
         return float(np.nanmax(np.abs(one - two)) / travelled) if travelled > 0 else 0.0
 
 
-def copied(source, target, settings):
-    """The source's settings under the target's names: what a hasty reader would do."""
-    values = {**source.arguments, **fitting(source, settings)}
-    decays = [values[k] for k in ("weight_decay", "l2") if k in values]
-    named = {"weight_decay": decays[0], "l2": decays[0]} if decays else {}
-    both = {**named, **values}
-    none = {k: 0 for k in ("l2", "weight_decay", "clip_norm", "damping") if k not in both}
-    return fitting(target, {**both, **none})
-
-
 def pairs():
     for family in FAMILIES:
         members = [d for d in DIALECTS.values() if d.family == family]
@@ -87,7 +87,7 @@ def test_what_exists_is_the_same_path_and_what_does_not_differs(source, target, 
             assert worst < EQUAL, f"{settings}: {found.call} is {worst:.1e} apart"
             assert found.call == write_call(target, found.values) and not found.reasons
         else:
-            other = copied(source, target, corner)
+            other = copied(source, target, settings)
             worst = max(apart(mine[s], path(target, other, *gradients(s), rates)) for s in sizes)
             assert worst > DIFFERENT, f"{settings}: equal, but refused: {found.reasons}"
             assert all(reason.endswith(".") for reason in found.reasons)
@@ -115,7 +115,7 @@ def test_no_choice_of_the_two_likeliest_settings_comes_near(source, target, valu
     problems = [gradients(size, seed) for size, seed in ((0.3, 1), (3.0, 2))]
     mine = [path(source, values, *p, rates) for p in problems]
     assert convert(source, target, values, changes=changes).values is None
-    first = {**target.arguments, **copied(get(source), target, values)}
+    first = copied(source, target, values)
 
     def distance(logs):
         tried = {k: float(np.exp(x)) for k, x in zip(free, logs, strict=True)}
@@ -241,7 +241,7 @@ def test_numbers_that_are_known():
     assert one("torch.optim.AdamW", "AdamW, Algorithm 2")["weight_decay"] == pytest.approx(1e-5)
     back = one("AdamW, Algorithm 2", "torch.optim.AdamW", {"lr": 0.05, "weight_decay": 0.001})
     assert back["weight_decay"] == pytest.approx(0.02)
-    assert one("torch.optim.SGD", "optax, moving average", {"lr": 0.1})["lr"] == pytest.approx(1)
+    assert one("torch.optim.SGD", "optax.ema", {"lr": 0.1})["lr"] == pytest.approx(1)
     summed = one("optax.adagrad", "torch.optim.Adagrad")
     assert (summed["initial_accumulator"], summed["eps"]) == (0.1 + 1e-7, 0)
     assert one("optax.nadam", "torch.optim.NAdam")["momentum_decay"] == 10_000
