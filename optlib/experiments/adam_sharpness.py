@@ -8,6 +8,7 @@ largest eigenvalue of P^(-1/2) H P^(-1/2), P = diag(sqrt(v_hat) + eps), rises to
 import numpy as np
 
 from .. import tasks, training
+from .record import first
 
 PARAMETERS = {
     "task": "first 300 training digits, full batch",
@@ -68,6 +69,11 @@ def one(lr, seed, steps=None):
         "test_accuracy": history.final_score,
         "diverged": history.diverged,
     }
+
+
+def shorten(run):
+    """The first 150 steps: where the sharpness has met its limit, rounding decides."""
+    return first(run, 4, "loss", "sharpness", "preconditioned_sharpness", steps=150)
 
 
 def summary(runs):

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from .. import tasks, training
+from .record import _settings
 
 PARAMETERS = {
     "task": "digits, 1,438 training examples, reshuffled in every epoch",
@@ -146,6 +147,14 @@ def one(batch_size, log2_lr, seed):
         "test_accuracy": history.final_score if arrived else None,
         **{name: list(values) for name, values in history.measures.items()},
     }
+
+
+def shorten(run):
+    """A whole run of a batch of 4 or more, with a step size below the pilot's best."""
+    middle = PARAMETERS["log2_lr"][PARAMETERS["batch_sizes"].index(run["batch_size"])]
+    if run["batch_size"] < 4 or run["log2_lr"] >= middle:
+        return None
+    return _settings(run), run["result"]
 
 
 def fit(batch, steps):

@@ -12,6 +12,7 @@ import numpy as np
 from .. import tasks, training
 from ..ops import sqrt
 from ..rule import rule
+from .record import first
 
 PARAMETERS = {
     "task": "digits, 1,438 training examples",
@@ -55,9 +56,9 @@ def plan(done):
     ]
 
 
-def one(corrected, beta1, beta2, lr, seed):
+def one(corrected, beta1, beta2, lr, seed, epochs=None):
     """One run: training loss after the first epoch, after 10 and 100, and test accuracy."""
-    per_epoch, epochs = PARAMETERS["steps_per_epoch"], PARAMETERS["epochs"]
+    per_epoch, after = PARAMETERS["steps_per_epoch"], PARAMETERS["epochs"]
     history = training.train(
         tasks.digits(),
         tasks.mlp((64, 50, 50, 10), "tanh"),
@@ -68,16 +69,21 @@ def one(corrected, beta1, beta2, lr, seed):
         eps=PARAMETERS["eps"],
         seed=seed,
         batch_size=PARAMETERS["batch_size"],
-        steps=per_epoch * epochs[-1],
+        steps=per_epoch * (epochs or after[-1]),
         record_every=per_epoch,
     )
     loss = dict(zip((history.steps // per_epoch).tolist(), history.loss.tolist()))
     return {
-        "loss": [loss.get(e, math.nan) for e in (1, *epochs)],
+        "loss": [loss.get(e, math.nan) for e in (1, *after)],
         "highest_loss": float(history.loss.max()),
         "test_accuracy": history.final_score,
         "diverged": history.diverged,
     }
+
+
+def shorten(run):
+    """The first ten of the hundred epochs."""
+    return first(run, 2, "loss", epochs=10)
 
 
 def _row(runs, at):

@@ -14,6 +14,7 @@ from .. import tasks, training
 from ..ops import sign
 from ..rule import rule
 from ..torch_optim import TorchRule
+from .record import first
 
 
 @rule
@@ -125,6 +126,13 @@ def one(stream, method, lr, seed, phases=None):
                 ends.append(loss(net(x), y).item())
     judged = np.mean(ends[3:]) if len(ends) > 3 else None
     return {"ends": ends, "judged": judged, "ageing": ends[-1] / ends[1]}
+
+
+def shorten(run):
+    """Two phases of a run whose step size is not above the middle of its grid."""
+    if math.log10(run["lr"]) > METHODS[run["method"]][2] + 0.01:
+        return None
+    return first(run, 2, "ends", phases=2)
 
 
 def _batches(count, order):

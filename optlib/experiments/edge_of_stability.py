@@ -8,6 +8,7 @@ the loss goes on falling, not monotonically.
 import numpy as np
 
 from .. import tasks, training
+from .record import first
 
 PARAMETERS = {
     "task": "first 300 training digits, full batch",
@@ -54,6 +55,11 @@ def one(lr, seed, steps=None):
         "test_accuracy": history.final_score,
         "diverged": history.diverged,
     }
+
+
+def shorten(run):
+    """The first 50 steps: where the sharpness has met its limit, rounding decides."""
+    return first(run, 2, "loss", "sharpness", steps=50)
 
 
 def summary(runs):

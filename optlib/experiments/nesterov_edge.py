@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from .. import tasks, training
+from .record import first
 
 LIMITS = {"momentum": 3.8, "nesterov_torch": 3.8 / 2.8}  # of lr * curvature at beta = 0.9
 PARAMETERS = {
@@ -73,6 +74,11 @@ def one(rule, lr, seed, steps=None):
         "test_accuracy": history.final_score,
         "diverged": history.diverged,
     }
+
+
+def shorten(run):
+    """The first 50 steps: where the sharpness has met its limit, rounding decides."""
+    return first(run, 2, "loss", "sharpness", steps=50)
 
 
 def summary(runs):

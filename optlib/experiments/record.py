@@ -98,6 +98,15 @@ def _bar(runs, total, name, progress):
     return tqdm(runs, total=total, desc=name)
 
 
+def first(run, count, *names, **changed):
+    """A run cut short, for ``shorten``: its settings with some changed, and what it must give.
+
+    What it must give are the first count entries of the results named, which are lists.
+    """
+    settings = _settings(run) | changed
+    return settings, {name: run["result"][name][:count] for name in names}
+
+
 def tidy(value, digits=6):
     """Plain JSON values: floats to six significant digits, nan and infinities to None."""
     if isinstance(value, dict):
@@ -132,4 +141,4 @@ def _write(record, path):
     os.replace(temporary, path)
 
 
-__all__ = ["execute", "load", "tidy"]
+__all__ = ["execute", "first", "load", "tidy"]
