@@ -15,6 +15,8 @@ Whether the records still hold, all of them in a minute or two:
 
 Each experiment is a module here with
 
+    CHAPTER      the page that shows it
+    NOT_FIXED_BEFORE  only where the criterion was changed after results were seen: what was
     PARAMETERS   everything that fixes the runs, the criterion included
     plan(done)   the settings of all runs, given the runs finished so far: list of small dicts
     one(**settings) -> result, numbers and lists only

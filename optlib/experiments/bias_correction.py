@@ -12,8 +12,9 @@ import numpy as np
 from .. import tasks, training
 from ..ops import sqrt
 from ..rule import rule
-from .record import first
+from .record import Claim, first
 
+CHAPTER = "07_adam"
 PARAMETERS = {
     "task": "digits, 1,438 training examples",
     "model": "tanh MLP 64-50-50-10, cross-entropy",
@@ -137,3 +138,24 @@ def summary(runs):
         "table": table,
         "holds": all(r["hurts"] for r in wanted) and not any(r["helps"] for r in table),
     }
+
+
+def claims(summary):
+    """The ledger's line."""
+    wanted = [r for r in summary["table"] if r["beta2"] >= 0.999 and r["epochs"] == 10]
+    hurts = sum(row["hurts"] for row in wanted)
+    helps = [
+        f"(β₁, β₂) = ({r['beta1']:g}, {r['beta2']:g}), {r['epochs']} epochs"
+        for r in summary["table"]
+        if r["helps"]
+    ]
+    return [
+        Claim(
+            "Without bias correction β₂ near 1 makes training unstable, and with it results are at "
+            "least as good everywhere.",
+            "Kingma & Ba 2015",
+            f"leaving it out hurts in {hurts} of {len(wanted)} cells named beforehand, and helps "
+            f"in {len(helps)} of {len(summary['table'])}: {'; '.join(helps)}",
+            summary["holds"],
+        )
+    ]

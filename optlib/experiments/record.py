@@ -5,9 +5,25 @@ import math
 import os
 import platform
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import RESULTS, load, module
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One line of the reproduction ledger.
+
+    claim : what was claimed, in our words. source : who claims it, "Cohen et al. 2021", or "ours".
+    measured : our number, from the summary. verdict : True if the criterion fixed before the runs
+        says that the claim held here, False if not, or the few words that say on what condition.
+    """
+
+    claim: str
+    source: str
+    measured: str
+    verdict: bool | str
 
 
 def execute(name, *, jobs=None, fresh=False, progress=False, folder=RESULTS, experiment=None):
@@ -141,4 +157,4 @@ def _write(record, path):
     os.replace(temporary, path)
 
 
-__all__ = ["execute", "first", "load", "tidy"]
+__all__ = ["Claim", "execute", "first", "load", "tidy"]
