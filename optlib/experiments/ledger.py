@@ -81,8 +81,9 @@ def total(found=None):
     held, failed = verdicts.count(True), verdicts.count(False)
     return (
         f"{len(found)} experiments, {len(verdicts)} claims: {held} held, {failed} did not, "
-        f"{len(verdicts) - held - failed} held on a condition; {sum(e.runs for e in found):,} runs, "
-        f"{sum(e.seconds for e in found) / 60:.0f} minutes of one core."
+        f"{len(verdicts) - held - failed} held on a condition; "
+        f"{sum(e.runs for e in found):,} runs, {sum(e.seconds for e in found) / 60:.0f} minutes of "
+        "one core."
     )
 
 
@@ -102,11 +103,11 @@ def details(found=None):
     """Markdown: a paragraph and a list for each experiment."""
     parts = []
     for e in found or entries():
-        parts.append(f"**{e.question}** `{e.name}`, {_link(e)}")
+        parts.append(f"**{e.question}** `{e.name}`, Chapter {_link(e)}")
         for claim in e.claims:
-            source = "Our own question" if claim.source == "ours" else claim.source
-            text = f"*{claim.claim}* {source}. Measured: {claim.measured}."
-            parts.append(f"- {text} **{verdict(claim).capitalize()}.**")
+            source = "" if claim.source == "ours" else f" ({claim.source})"
+            text = f"*Claim:* {claim.claim.rstrip('.')}{source}. *Measured:* {claim.measured}."
+            parts.append(f"- **{verdict(claim).capitalize()}.** {text}")
         label = "Criterion" if e.after else "Criterion, fixed before the runs"
         parts += [f"- {label}: {text}." for text in e.criteria.values()]
         parts += [f"- Not fixed before the runs: {e.after}."] if e.after else []
@@ -121,4 +122,4 @@ def details(found=None):
 def _link(e):
     if e.chapter is None:
         return "–"
-    return f"[Chapter {int(e.chapter[:2])}]({e.chapter}.ipynb)"
+    return f"[{int(e.chapter[:2])}]({e.chapter}.ipynb)"
