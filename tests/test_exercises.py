@@ -199,6 +199,21 @@ def test_each_statement_has_a_hint_and_says_what_is_checked(folder):
         assert "*The check* " in text and "<summary>Hint</summary>" in text
 
 
+COUNTS = {5: "Five", 6: "Six", 7: "Seven", 8: "Eight"}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_statements_say_how_many_exercises_and_cases_there_are(folder):
+    texts = {c["id"].replace("-", "_"): source(c) for c in cells(folder)}
+    exercises = FOLDERS[folder].EXERCISES
+    assert f"\n{COUNTS[len(exercises)]} exercises" in texts["intro"]
+    for exercise in exercises:
+        if exercise.reads == "function":
+            count = len(list(exercise.cases(np.random.default_rng(0))))
+            said = texts[exercise.name].partition("*The check*")[2].partition("<details>")[0]
+            assert f" {count} " in said or f" {COUNTS.get(count, '').lower()} " in said
+
+
 # ------------------------------------------------------------ the known mistakes
 
 
@@ -550,6 +565,7 @@ SLIPS = [
     ("clip_global", " if norm > limit else 1.0", "", "stretched"),
     ("clip_global", "np.sqrt(sum(np.sum(g**2) for g in (a, b, c)))",
      "sum(np.sum(g**2) for g in (a, b, c))", "square of the norm"),
+    ("clip_global", "limit / norm if", "limit / (norm + 1e-6) if", "torch adds 1e-6"),
     ("clip_global", "c, norm", "c, min(norm, limit)", "from before the clipping"),
     ("diagnose", "1, 4, 5, 6, 7, 2", "3, 4, 5, 6, 7, 2", "which no wrong sign does"),
     ("diagnose", "1, 4, 5, 6, 7, 2", "1, 4, 5, 2, 7, 6", "d has stopped falling"),

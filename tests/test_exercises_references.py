@@ -479,16 +479,16 @@ def test_the_norm_settles_where_the_numbers_say():
         norms = []
         for _ in range(12_000):
             step = rng.integers(0, 2, size=w.size) * 2.0 - 1
-            step -= (step @ w) / (w @ w) * w
             w = w - 0.002 * (step + 0.1 * w)
             norms.append(np.linalg.norm(w))
-        assert np.mean(norms[-3000:]) == pytest.approx(norm, rel=0.01)
-        assert 0.002 * np.linalg.norm(step) / norms[-1] == pytest.approx(relative, rel=0.01)
-    square = 0.0
-    for _ in range(400_000):
-        square = (1 - lr * weight_decay) ** 2 * square + lr**2 * 2000
-    assert square**0.5 == pytest.approx(2, rel=1e-3)
-    assert lr * 2000**0.5 / square**0.5 == pytest.approx(0.01, rel=1e-3)
+        assert np.mean(norms[-3000:]) == pytest.approx(norm, rel=0.04)  # it wanders by 2 %
+        assert 0.002 * np.linalg.norm(step) / norms[-1] == pytest.approx(relative, rel=0.06)
+    for eta, decay, size, share in ((0.002, 0.1, norm, relative), (lr, weight_decay, 2, 0.01)):
+        square = 0.0
+        for _ in range(100_000):
+            square = (1 - eta * decay) ** 2 * square + eta**2 * 2000
+        assert square**0.5 == pytest.approx(size, rel=1e-3)
+        assert eta * 2000**0.5 / square**0.5 == pytest.approx(share, rel=1e-3)
 
 
 def test_what_is_not_decayed_has_fewer_than_two_axes():
@@ -613,7 +613,7 @@ def test_where_the_correction_matters_in_lamb():
 
 def test_the_schedules_are_the_books():
     rng = np.random.default_rng(3)
-    corners = [case for _, case in ch10.warmup_cosine.corners]
+    corners = [dict(case) for _, case in ch10.warmup_cosine.corners]
     for case in [*ch10.warmup_cosine.cases(rng), *corners]:
         t = case.pop("t")
         book = schedules.warmup_cosine(**case)(t)
@@ -680,6 +680,7 @@ SCHEDULE_TESTS = [
     (lambda schedule: bool(np.isclose(schedule(4, 8.0, 4, 12), 8)), 2, "through: inside the"),
     (lambda schedule: False, None, "reject every schedule"),
     (lambda schedule: 1 / 0, None, "an error that is no AssertionError"),
+    (lambda schedule: schedule(np.arange(1, 13), 8.0, 4, 12)[0] == 2, None, "an error that is no"),
 ]
 
 

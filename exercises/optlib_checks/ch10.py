@@ -248,7 +248,8 @@ def _implementation(function, change, slip):
     """One schedule like any other from outside; ``slip`` is the class of its mistake."""
 
     def schedule(t, lr, warmup, steps):
-        return np.asarray(function(t, lr, warmup, steps, **change), dtype=float)
+        numbers = map(float, (t, lr, warmup, steps))  # an array of t fails in all alike
+        return np.asarray(function(*numbers, **change), dtype=float)
 
     schedule.slip = slip
     return schedule

@@ -389,7 +389,9 @@ gradient_check = Exercise(
 )
 
 
-def _clip_global(a, b, c, limit, *, way="global", always=False, squares=False, norm="before"):
+def _clip_global(
+    a, b, c, limit, *, way="global", always=False, squares=False, norm="before", added=0.0
+):
     layers = [np.asarray(x, dtype=float) for x in (a, b, c)]
     sizes = [float(np.linalg.norm(np.ravel(x))) for x in layers]
     whole = float(np.sum(sizes) if way == "sum" else np.sqrt(np.sum(np.square(sizes))))
@@ -402,7 +404,7 @@ def _clip_global(a, b, c, limit, *, way="global", always=False, squares=False, n
     else:
         each = sizes if way == "layers" else [whole] * 3
         cut = [
-            x * (limit / size if size > limit or (always and size > 0) else 1.0)
+            x * (limit / (size + added) if size > limit or (always and size > 0) else 1.0)
             for x, size in zip(layers, each)
         ]
     found = min(whole, limit) if norm == "after" else whole
@@ -441,6 +443,7 @@ clip_global = Exercise(
         Mistake({"way": "none"}, "nothing is clipped; a norm above `limit` is brought down to it."),
         Mistake({"always": True}, "short gradients are stretched to `limit`; only cut long ones."),
         Mistake({"squares": True}, "the root is missing: that is the square of the norm."),
+        Mistake({"added": 1e-6}, "torch adds 1e-6 to the norm below; here nothing is added."),
         Mistake({"norm": "after"}, "return the norm from before the clipping; one logs it."),
     ),
 )
