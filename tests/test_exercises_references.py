@@ -796,8 +796,8 @@ def test_the_bias_is_not_decayed_and_the_symptom_is_there():
     X = rng.normal(size=(50, 2))
     X -= X.mean(axis=0)
     y = X @ [1.0, -1.0] + 4
-    for bias, mean in ((False, 4.0), (True, 4 / 1.5)):
-        w, b = ch11._decay_loop(np.zeros(2), 0.0, X, y, 0.2, 0.5, 500, bias=bias)
+    for change, mean in (({}, 4.0), ({"bias": True}, 4 / 1.5)):
+        w, b = ch11._decay_loop(np.zeros(2), 0.0, X, y, 0.2, 0.5, 500, **change)
         assert np.mean(X @ w + b) == pytest.approx(mean, rel=1e-9)
 
 
