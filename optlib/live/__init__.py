@@ -1,6 +1,7 @@
 """Figures that a reader moves, alive in JupyterLab and in a static page without a kernel."""
 
 from .descent import descent
+from .equilibrium import equilibrium
 from .noise_floor import noise_floor
 from .playground import playground
 from .rate import rate
@@ -14,6 +15,7 @@ from .two_by_two import two_by_two
 
 __all__ = [
     "descent",
+    "equilibrium",
     "noise_floor",
     "playground",
     "rate",
