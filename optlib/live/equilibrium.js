@@ -55,16 +55,16 @@ const meanFrom = (values, from) => {
 
 function compute(spec, get, memo) {
   const { d, block, steps, seed, beta2 } = spec, starts = get("starts"), step = get("step");
-  const own = { lr: get("lr"), weight_decay: get("weight_decay"), beta1: get("beta1") }, decoupled = spec.choices.pull[get("pull")] === "decoupled", size = get("size");
+  const own = { lr: get("lr"), weight_decay: get("weight_decay"), beta1: get("beta1") }, decoupled = get("pull") === "decoupled", size = get("size");
   memo.z ||= deviates(seed, (steps + 1) * d);
   const key = JSON.stringify([own, decoupled, size]);
   if (memo.key !== key) [memo.key, memo.kept] = [key, {}];
-  const hyper = { ...RULE.hyper, ...own, beta2, weight_decay: decoupled ? own.weight_decay : 0 }, half = Math.floor(steps / 2);
+  const hyper = { ...RULE.hyper, ...own, beta2, weight_decay: decoupled ? own.weight_decay : 0 }, late = Math.floor(0.75 * steps);
   const kept = {};
   const runs = starts.map((start) => {
     const found = memo.kept[start] || walk(RULE, start, { d, block, steps, size, l2: decoupled ? 0 : own.weight_decay, hyper, z: memo.z });
     kept[start] = found;
-    return { start, ...found, norm: meanFrom(found.norms, half), turn: meanFrom(found.relative, half) };
+    return { start, ...found, norm: meanFrom(found.norms, late), turn: meanFrom(found.relative, late) };
   });
   memo.kept = kept; // a start that is dragged does not move the other
   return { d, steps, step, starts, runs, decoupled, theory: decoupled ? settled(own, d) : null, memory: 1 / (2 * own.lr * own.weight_decay) };
@@ -113,14 +113,14 @@ const equilibrium = (spec) => ({
     drawCurves(ctx, data, view, right, turnScale(data), (r) => r.relative, theory?.relative);
   },
   describe({ runs, step, steps, theory }) {
-    const each = runs.map((r) => `from ${three(r.start)}: ${three(r.norms[step])} at step ${step}, mean of the last half ${three(r.norm)}, relative step ${three(r.turn)}`);
+    const each = runs.map((r) => `from ${three(r.start)}: ${three(r.norms[step])} at step ${step}, mean of the last quarter ${three(r.norm)}, relative step ${three(r.turn)}`);
     const expected = theory ? ` The random walk settles at ${three(theory.norm)}, relative step ${three(theory.relative)}.` : " With L2 no level is predicted: it depends on the gradients' size.";
     return `Norm of the weights over ${steps} steps, ${each.join("; ")}.${expected}`;
   },
   series({ runs, step, steps, theory }, { theme }) {
     const rows = runs.map((r, k) => ({ key: `start ${k}`, label: `from ${three(r.start)}`, on: true, colour: INKS[k][+theme.dark], dash: DASHES[k], weight: 1.8, cells: [three(r.norms[step]), three(r.norm), three(r.turn)] }));
     if (theory) rows.push({ key: "theory", label: "theory", on: true, colour: theme.ink, dash: [2, 3], weight: 1.4, cells: ["", three(theory.norm), three(theory.relative)] });
-    return { head: [`steps ${Math.floor(steps / 2)} to ${steps}: means`, `norm at ${step}`, "norm", "relative step"], series: rows };
+    return { head: [`means from step ${grouped(Math.floor(0.75 * steps))}`, `norm at ${step}`, "norm", "relative step"], series: rows };
   },
   panel(node, { d, memory, decoupled }) {
     const lasting = `${d} weights, random gradients orthogonal to them. Memory of the norm, 1/(2ηλ): ${grouped(+memory.toPrecision(3))} steps.`;
