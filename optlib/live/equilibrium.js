@@ -131,6 +131,8 @@ const equilibrium = (spec) => ({
     head: ["step", ...runs.flatMap((r) => [`norm from ${three(r.start)}`, `relative step from ${three(r.start)}`])],
     rows: Array.from({ length: steps + 1 }, (_, t) => [t, ...runs.flatMap((r) => [r.norms[t], t ? r.relative[t - 1] : ""])]),
   }),
+  // The size of the gradients has no influence under AdamW.
+  active: (get) => new Set(["step", "lr", "weight_decay", "beta1", "pull", ...(get("pull") === "L2" ? ["size"] : [])]),
   handles(data, view) {
     const [box] = layout(view.width).boxes, { starts } = data, scale = normScale(data);
     return starts.map((start, k) => {

@@ -38,7 +38,8 @@ def equilibrium(
     step, norm(change) / norm(weights); dashed, where the random walk settles under AdamW.
 
     pull : "decoupled" (AdamW), or "L2": weight_decay * w is added to the gradient.
-    size : the gradients' size. starts : the two first norms, from 0.001 to 1000.
+    size : the gradients' size, 0.001 to 1000, shown under L2, where it matters. starts : the two
+        first norms, from 0.001 to 1000.
     d : number of weights, a multiple of 8 up to 256. steps : 50 to 5000, d * steps <= 200,000.
     step : the step shown first (default: the last). seed : of the gradients.
     controls : which of lr, weight_decay, beta1, pull, size get one.
