@@ -2,6 +2,7 @@
 
 from .converter import converter
 from .descent import descent
+from .equilibrium import equilibrium
 from .noise_floor import noise_floor
 from .playground import playground
 from .rate import rate
@@ -16,6 +17,7 @@ from .two_by_two import two_by_two
 __all__ = [
     "converter",
     "descent",
+    "equilibrium",
     "noise_floor",
     "playground",
     "rate",
