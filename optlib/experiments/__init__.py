@@ -35,6 +35,8 @@ NAMES = (
     "adam_sharpness",
     "bias_correction",
     "schedules_mnist1d",
+    "warmup_range",
+    "one_cycle_mnist1d",
 )
 RESULTS = Path(__file__).parent / "results"
 
