@@ -64,8 +64,8 @@ def test_the_call_that_is_copied_makes_the_same_figure(make):
         ({"start": float("nan")}, "start is nan"),
         ({"lr": 4}, "lr is 4; this figure allows"),
         ({"beside_lr": 0}, "beside_lr is 0"),
-        ({"average": "mean"}, "average is 'mean'; allowed: 'none', 'last half', 'EMA'"),
-        ({"beside_average": "all"}, "beside_average is 'all'"),
+        ({"average": "mean"}, "average is 'mean'; allowed: 'none', 'all', 'last half'"),
+        ({"beside_average": "every"}, "beside_average is 'every'"),
         ({"ema": 2}, "ema is 2"),
         ({"warmup": 501}, "warmup is 501; allowed: a whole number from 0 to 500"),
         ({"cooldown": 0}, "cooldown is 0"),
@@ -98,7 +98,7 @@ def test_the_still_is_a_picture():
 # ---------------------------------------------------------------------------- the recurrence
 
 
-@pytest.mark.parametrize("average", ["none", "last half", "EMA"])
+@pytest.mark.parametrize("average", ["none", "all", "last half", "EMA"])
 @pytest.mark.parametrize(
     "schedule",
     [
@@ -116,7 +116,7 @@ def test_the_expected_loss_is_exact(schedule, average):
         for t in range(1, steps + 1):
             g = curvature * theta + noise * (t == kick)
             theta = r(theta, g, t=t, lr=schedule(t))
-            w = {"none": 1, "EMA": 0.2, "last half": 1 / max(1, t - half)}[average]
+            w = {"none": 1, "all": 1 / t, "EMA": 0.2, "last half": 1 / max(1, t - half)}[average]
             kept.append(kept[-1] + w * (theta - kept[-1]))
         return np.array(kept)
 
@@ -131,7 +131,7 @@ def test_the_expected_loss_is_exact(schedule, average):
     np.testing.assert_allclose(several[0][:, 0], whole, rtol=1e-12)
 
 
-@pytest.mark.parametrize("average", ["none", "last half", "EMA"])
+@pytest.mark.parametrize("average", ["none", "all", "last half", "EMA"])
 def test_javascript_is_numpy(average, tmp_path):
     problem = {"curvatures": (2.0, 0.3), "noise": 0.6, "start": -3.0}
     rate = drawn(((0, 0.2), (0.3, 1), (1, 0.1)), 0.4, 50)
@@ -155,6 +155,7 @@ FINAL = {
     ("cosine", "none"): 0.074,
     ("polynomial", "none"): 0.070,
     ("constant", "last half"): 0.064,
+    ("constant", "all"): 0.053,
 }
 
 
@@ -195,8 +196,9 @@ def test_the_order_of_the_schedules_in_the_figure_itself(tmp_path):
         assert 0.98 * of_grid < final <= of_grid, name
         refined += final < of_grid
     assert refined == len(FINAL), "golden sections come nearer than the grid"
-    # Anytime and final disagree.
-    assert min(halfway, key=halfway.get) == ("inverse_t", "none")
+    # Anytime and final disagree, but for the mean of all.
+    assert min(halfway, key=halfway.get) == ("constant", "all")
+    assert min((k for k in halfway if k[1] == "none"), key=halfway.get) == ("inverse_t", "none")
     assert halfway["inverse_t", "none"] < 0.8 * halfway["polynomial", "none"]
 
 

@@ -43,7 +43,7 @@ PARAMETERS = {
 }
 
 
-def _model(scale):
+def start(scale):
     """seed -> the network with its initial parameters times scale."""
     plain = tasks.mlp((40, 100, 100, 10), "relu")
 
@@ -77,7 +77,7 @@ def one(scale, method, warmup, lr, seed, steps=None):
     """
     history = training.train(
         tasks.mnist1d(),
-        _model(scale),
+        start(scale),
         method,
         lr=warmup_linear(lr=lr, steps=STEPS, warmup=warmup),
         seed=seed,
@@ -92,7 +92,7 @@ def one(scale, method, warmup, lr, seed, steps=None):
 def start_sharpness(scale, seed=0):
     """The largest curvature of the loss of the first 1,000 examples at the start."""
     few = tasks.mnist1d().first(1000)
-    return training.sharpness(_model(scale)(seed), few.x_train, few.y_train)
+    return training.sharpness(start(scale)(seed), few.x_train, few.y_train)
 
 
 def _final(runs, scale, method, warmup, lr, seeds):

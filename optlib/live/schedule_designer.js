@@ -26,6 +26,7 @@ function height(knots, u) {
 function newest(average, ema, steps) {
   const half = Math.floor(steps / 2);
   if (average === "EMA") return () => 1 - ema;
+  if (average === "all") return (t) => 1 / t;
   return average === "last half" ? (t) => (t > half ? 1 / (t - half) : 1) : () => 1;
 }
 
@@ -90,7 +91,7 @@ function compute(spec, get, memo) {
 
 function titled(spec, { schedule, hyper, average }, ema) {
   const name = schedule === "polynomial" && hyper.power === 1 ? "linear" : spec.titles[schedule];
-  return name + { none: "", "last half": ", averaged", EMA: `, EMA ${short(ema)}` }[average];
+  return name + { none: "", all: ", mean of all", "last half": ", averaged", EMA: `, EMA ${short(ema)}` }[average];
 }
 
 // ---- the three panels: step size above, loss and its last fifth below

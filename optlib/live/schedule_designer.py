@@ -8,8 +8,9 @@ import numpy as np
 from .. import plots, syntax
 from .. import schedules as all_schedules
 from . import frame
-from .noise_floor import AVERAGES
 from .paths import among, whole
+
+AVERAGES = ("none", "all", "last half", "EMA")
 
 SCHEDULES = (
     "constant",
@@ -72,8 +73,8 @@ def schedule_designer(
         component. start : every coordinate at the start (default: 10 noise). steps : 20 to 5000.
     lr, beside_lr : the largest step size of either. best : both take the one with the lowest final
         loss instead (default: if neither is given). average, beside_average : what is reported,
-        the iterate ("none"), the mean since half of the steps ("last half") or the "EMA", which
-        keeps the share ema.
+        the iterate ("none"), the mean of all iterates so far ("all"), of those since half of the
+        steps ("last half") or the "EMA", which keeps the share ema.
     warmup, cooldown, decay, gamma, power : arguments of the schedules that take them (default: 0,
         steps / 5, 20 / steps, 0.1, 1).
     step : the step shown first. shown : "this", "beside" or both. controls : names of the settings
@@ -326,7 +327,7 @@ def effect(rate, average="none", ema=0.995, *, curvatures=(1, 0.1, 0.01), noise=
             if t:
                 factor = 1 - rate[t - 1] * curvature
                 late = 1 / (t - half) if t > half else 1
-                w = {"none": 1, "last half": late, "EMA": 1 - ema}[average]
+                w = {"none": 1, "all": 1 / t, "last half": late, "EMA": 1 - ema}[average]
                 mean = factor * mean
                 own = factor**2 * own + (rate[t - 1] * noise) ** 2
                 both = factor * both
