@@ -13,8 +13,10 @@ import torch
 
 from .. import schedules, tasks, training
 from ..rule import rule
+from .record import Claim, first
 
 STEPS = 1000
+CHAPTER = "10_schedules"
 
 
 @rule
@@ -213,6 +215,13 @@ def one(method, lr, seed, steps=None):
     }
 
 
+def shorten(run):
+    """The first 100 steps of a fresh seed at a step size that is not near the limit."""
+    if run["seed"] not in PARAMETERS["seeds"] or run["lr"] > 1:
+        return None
+    return first(run, 3, "loss", steps=2 * PARAMETERS["record_every"])
+
+
 def _ratio(runs, best, first, second, at):
     """Mean paired log ratio of the losses of two methods with its interval, at a record."""
     logs = [
@@ -264,3 +273,38 @@ def summary(runs):
 
 def _as_ratio(span):
     return [math.exp(v) for v in (span.mean, span.low, span.high)]
+
+
+def claims(summary):
+    """The ledger's lines."""
+    rows = summary["by_method"]
+
+    def ends(name):
+        return f"{name} {rows[name]['final'][0]:.3f}"
+
+    def paired(name):
+        return "{:.2f} [{:.2f}, {:.2f}]".format(*summary[name])
+
+    early, late = rows["cosine"], rows["wsd"]
+    return [
+        Claim(
+            "The ranking of schedules half-way is not that at the end.",
+            "ours, from the exact noisy quadratic",
+            f"{len(summary['ahead_then_behind'])} pairs change places; cosine and WSD: "
+            f"{early['half_way'][0]:.2f} and {late['half_way'][0]:.2f}, then "
+            f"{early['final'][0]:.2f} and {late['final'][0]:.2f}",
+            summary["rankings_disagree"],
+        ),
+        Claim(
+            "The average of a constant rate's last half is as good as linear decay.",
+            "ours, from the exact noisy quadratic",
+            f"loss times {paired('average_over_linear')}; {ends('constant')}",
+            summary["averaging_as_good"],
+        ),
+        Claim(
+            "A constant rate with a cool-down does as well as a cosine.",
+            "Hägele et al. 2024",
+            f"loss times {paired('wsd_over_cosine')}: better",
+            summary["cooldown_equals_cosine"],
+        ),
+    ]
