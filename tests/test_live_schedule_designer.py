@@ -82,6 +82,11 @@ def test_the_call_that_is_copied_makes_the_same_figure(make):
         ({"knots": ((0.2, 1), (1, 0))}, "knots is .*the first at 0"),
         ({"knots": ((0, 1, 1),)}, "knots is"),
         ({"knots": "up"}, "knots is 'up'"),
+        ({"recorded": {("cosin", "none"): [2, 1]}}, "recorded has .'cosin', 'none'.*offered here"),
+        ({"recorded": {("cosine", "mean"): [2, 1]}}, "recorded has .*an average .'none', 'all'"),
+        ({"recorded": {"cosine": [2, 1]}}, "recorded.'cosine'.; allowed: for a pair"),
+        ({"recorded": {("cosine", "none"): [2]}}, "two records or more"),
+        ({"recorded": {("cosine", "none"): [2, float("nan")]}}, "finite losses"),
         ({"name": "my figure"}, "name is 'my figure'; allowed: a letter"),
     ],
     ids=lambda x: next(iter(x)) if isinstance(x, dict) else "",
@@ -89,6 +94,40 @@ def test_the_call_that_is_copied_makes_the_same_figure(make):
 def test_a_bad_argument_is_named_with_what_is_allowed(arguments, words):
     with pytest.raises((ValueError, TypeError), match=words):
         live.schedule_designer(**arguments)
+
+
+def test_recorded_runs_are_summed_up_for_the_figure():
+    runs = {("cosine", "none"): [[2.0, 1.0, 0.5], [2.0, 2.0, 0.7]], ("constant", "EMA"): [3, 2]}
+    figure = live.schedule_designer("cosine", recorded=runs)
+    found = figure.view.spec["recorded"]
+    assert found["cosine|none"] == {
+        "mean": [2.0, 1.5, 0.6],
+        "low": [2.0, 1.0, 0.5],
+        "high": [2.0, 2.0, 0.7],
+    }
+    assert found["constant|EMA"]["mean"] == [3, 2]
+    assert "recorded=recorded" in figure.view.spec["call"]
+    assert live.schedule_designer().view.spec["recorded"] is None
+
+
+def test_the_table_holds_what_was_recorded(tmp_path):
+    figure = live.schedule_designer(
+        "cosine", steps=20, recorded={("cosine", "none"): [2, 1.5, 1, 0.5, 0.25]}
+    )
+    script = f"""
+    const spec = {json.dumps(figure.view.spec)}, at = {json.dumps(shown(figure))};
+    const made = figure.scheduleDesigner(spec), data = made.compute((name) => at[name], {{}});
+    const {{head, rows}} = made.table(data), tall = [300, 900].map((w) => made.height(w));
+    const without = figure.scheduleDesigner({{...spec, recorded: null}});
+    const bare = [300, 900].map((w) => without.height(w));
+    console.log(JSON.stringify([head, rows.map((r) => r[4]), made.describe(data), tall, bare]));
+    """
+    head, column, words, tall, bare = in_node(figure.view.module, script, tmp_path)
+    assert head[4] == "cosine: recorded loss" and len(head) == 8
+    kept = dict(zip((0, 5, 10, 15, 20), (2, 1.5, 1, 0.5, 0.25)))
+    assert column == [kept.get(t, "") for t in range(21)]
+    assert "Recorded final loss: cosine 0.25." in words
+    assert all(more == less + 220 for more, less in zip(tall, bare))
 
 
 def test_the_still_is_a_picture():

@@ -54,6 +54,7 @@ def schedule_designer(
     gamma=0.1,
     power=1.0,
     knots=((0, 1), (0.5, 1), (0.8, 0.3), (1, 0)),
+    recorded=None,
     step=None,
     shown=("this", "beside"),
     controls=None,
@@ -77,6 +78,9 @@ def schedule_designer(
         steps ("last half") or the "EMA", which keeps the share ema.
     warmup, cooldown, decay, gamma, power : arguments of the schedules that take them (default: 0,
         steps / 5, 20 / steps, 0.1, 1).
+    recorded : {(schedule, average): losses} of real runs, losses of shape (seeds, records), the
+        records evenly spaced from the start to the end; shown in a panel of their own beside
+        the exact curves, mean and range over the seeds, whatever the step size chosen here.
     step : the step shown first. shown : "this", "beside" or both. controls : names of the settings
         that get a control (default: all). ranges : {setting: (low, high)}.
 
@@ -118,6 +122,7 @@ def schedule_designer(
     for key, value in (("average", average), ("beside_average", beside_average)):
         if value not in AVERAGES:
             raise ValueError(f"{key} is {value!r}; allowed: {', '.join(map(repr, AVERAGES))}")
+    runs = _recorded(recorded or {}, offered)
     shown = [shown] if isinstance(shown, str) else list(shown)
     among("shown", shown, ("this", "beside"))
 
@@ -170,7 +175,7 @@ def schedule_designer(
     ]
 
     call = [("schedules", _written(items, offered)), ("curvatures", curvatures), ("noise", noise)]
-    call += [("start", start), ("steps", steps)]
+    call += [("start", start), ("steps", steps), ("recorded", "recorded" if runs else None)]
     call += [("controls", controls and tuple(controls)), ("ranges", ranges or None)]
     pictured = [
         (_title(first, power), rate(first, lr), average),
@@ -197,6 +202,7 @@ def schedule_designer(
             "takes": {k: takes for k, (_, _, takes) in offered.items()},
             "titles": dict(zip(offered, titles)),
             "most": _MOST_KNOTS,
+            "recorded": runs or None,
         },
     )
 
@@ -218,6 +224,31 @@ def knots_of(knots):
             "the step size), both from 0 to 1, the first at 0, then rising, the last at 1"
         )
     return pairs
+
+
+def _recorded(recorded, offered):
+    """{"schedule|average": mean, low, high at each record, lists} of the runs."""
+    found = {}
+    for key, losses in recorded.items():
+        try:
+            name, average = key
+            losses = np.atleast_2d(np.asarray(losses, float))
+        except (TypeError, ValueError):
+            losses = np.empty(0)
+        if losses.ndim != 2 or losses.shape[1] < 2 or not np.isfinite(losses).all():
+            raise ValueError(
+                f"recorded[{key!r}]; allowed: for a pair (schedule, average) finite losses of "
+                "shape (seeds, records), with two records or more"
+            )
+        if name not in offered or average not in AVERAGES:
+            names = ", ".join(map(repr, offered))
+            raise ValueError(
+                f"recorded has {key!r}; allowed: a schedule offered here ({names}) and an average "
+                f"({', '.join(map(repr, AVERAGES))})"
+            )
+        rows = {"mean": losses.mean(0), "low": losses.min(0), "high": losses.max(0)}
+        found[f"{name}|{average}"] = {k: [float(f"{x:.4g}") for x in v] for k, v in rows.items()}
+    return found
 
 
 def _curvatures(values):
