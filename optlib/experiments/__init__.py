@@ -44,6 +44,9 @@ NAMES = (
     "adam_sharpness",
     "bias_correction",
     "adamw_map",
+    "schedules_mnist1d",
+    "warmup_range",
+    "one_cycle_mnist1d",
 )
 RESULTS = Path(__file__).parent / "results"
 
