@@ -34,6 +34,7 @@ NAMES = (
     "adam_digits",
     "adam_sharpness",
     "bias_correction",
+    "large_batch",
 )
 RESULTS = Path(__file__).parent / "results"
 
