@@ -12,7 +12,9 @@ import math
 import numpy as np
 
 from .. import schedules, tasks, training
+from .record import Claim
 
+CHAPTER = "09_lars_lamb"
 PARAMETERS = {
     "task": "digits, 1,438 training examples, reshuffled in every epoch, 359 test examples",
     "model": "tanh MLP 64-50-50-10",
@@ -180,6 +182,14 @@ def one(method, batch_size, warmup, log2_lr, beta, seed, scaled=False):
     return {"loss": history.final_loss, "test_accuracy": history.final_score}
 
 
+def shorten(run):
+    """Whole runs, of at most 30 steps that end well: in others rounding decides the last digits."""
+    settings = {k: v for k, v in run.items() if k not in ("seconds", "result")}
+    loss = run["result"]["loss"]
+    calm = run["batch_size"] >= 512 and run["beta"] <= 0.9 and loss is not None and 0.01 < loss < 1
+    return (settings, run["result"]) if calm else None
+
+
 def _final(cell, runs, best=None):
     """Losses and accuracies (seeds,) of a cell's fresh runs; best None: those scaled from BASE."""
     found = {
@@ -281,3 +291,44 @@ def summary(runs):
         "generic_match_holds": match["512"]["matches"] and match[str(FULL)]["matches"],
         "linear_scaling": scaling,
     }
+
+
+def _points(difference):
+    mean, low, high = (100 * difference[k] for k in ("mean", "low", "high"))
+    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}] points"
+
+
+def claims(summary):
+    """The ledger's lines."""
+    scaling, knee = summary["linear_scaling"], 147
+    held = [scaling[k]["holds_up_to"] for k in ("with", "without")]
+    lamb, lars = (summary["helps"][k]["differences"] for k in ("lamb", "lars"))
+    match = {B: summary["generic_matches"][B] for B in ("512", str(FULL))}
+    return [
+        Claim(
+            "Multiply the step size with the batch, warm up, and accuracy stays, up to about the "
+            "critical batch size.",
+            "Goyal et al. 2017; McCandlish et al. 2018",
+            f"to B = {held[0]} with warm-up, {held[1]} without; critical batch size {knee}",
+            f"to B = {held[0]}" if not knee / 3 <= held[0] <= 3 * knee else True,
+        ),
+        Claim(
+            "LAMB keeps the test accuracy at batches where Adam loses it.",
+            "You et al. 2020",
+            "LAMB minus Adam at 512 and 1,438: " + "; ".join(_points(d) for d in lamb.values()),
+            summary["helps"]["lamb"]["holds"],
+        ),
+        Claim(
+            "LARS keeps the test accuracy at batches where momentum loses it.",
+            "You et al. 2017",
+            "LARS minus momentum at 512 and 1,438: " + "; ".join(_points(d) for d in lars.values()),
+            summary["helps"]["lars"]["holds"],
+        ),
+        Claim(
+            "Nesterov momentum and Adam, tuned, match LARS and LAMB at large batches.",
+            "Nado et al. 2021",
+            "the better generic minus the better layer-wise method at 512 and 1,438: "
+            + "; ".join(_points(d) for d in match.values()),
+            summary["generic_match_holds"],
+        ),
+    ]

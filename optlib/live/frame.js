@@ -85,6 +85,25 @@ function nudged(v, by, span, repeated) {
   return +(k * step).toPrecision(12);
 }
 
+// ---- noise
+
+// Uniform numbers from a seed (mulberry32), and normal ones by Box-Muller: the same noise for all
+// that is compared.
+function uniforms(seed) {
+  let a = seed * 2654435761 + 1;
+  return () => {
+    a = (a + 0x6d2b79f5) | 0;
+    let u = Math.imul(a ^ (a >>> 15), a | 1);
+    u ^= u + Math.imul(u ^ (u >>> 7), u | 61);
+    return ((u ^ (u >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+function deviates(seed, count) {
+  const uniform = uniforms(seed);
+  return Float64Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()));
+}
+
 // ---- axes
 
 function ticks(low, high, count) {
