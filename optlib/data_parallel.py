@@ -46,12 +46,14 @@ RATES = {"momentum": 0.1, "adam": 0.01, "lars": 10.0, "lamb": 0.02}
 def shard(rows, rank, world, shards="equal"):
     """The rows of a batch that process ``rank`` of ``world`` takes.
 
-    rows : (examples,) indices. shards : "equal", or "unequal": the first process takes as many as
-    three of the others would. ValueError if the rows cannot be divided equally.
+    rows : (examples,) indices. shards : "equal", or "unequal": the first
+    process takes three times as many as each of the others, or a few more.
+    ValueError if the rows cannot be divided equally.
     """
     if shards == "equal":
         if len(rows) % world:
-            raise ValueError(f"{len(rows)} rows cannot be shared equally by {world} processes")
+            text = f"{len(rows)} rows cannot be shared equally by {world}"
+            raise ValueError(f"{text} processes")
         return rows.chunk(world)[rank]
     part = len(rows) // (world + 2)
     sizes = [len(rows) - (world - 1) * part] + [part] * (world - 1)
@@ -61,8 +63,8 @@ def shard(rows, rank, world, shards="equal"):
 def all_reduce(parameters, reduction, share):
     """Make the gradients of all processes one, in place.
 
-    reduction : "mean" of the processes' gradients, their "sum", or "weighted": each gradient counts
-    by ``share``, the fraction of the batch's examples that its process took.
+    reduction : "mean" of the processes' gradients, their "sum", or "weighted":
+    each counts by ``share``, the fraction of the batch its process took.
     """
     for p in parameters:
         if reduction == "weighted":
