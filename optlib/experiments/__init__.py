@@ -47,6 +47,7 @@ NAMES = (
     "schedules_mnist1d",
     "warmup_range",
     "one_cycle_mnist1d",
+    "large_batch",
 )
 RESULTS = Path(__file__).parent / "results"
 
