@@ -34,6 +34,7 @@ NAMES = (
     "adam_digits",
     "adam_sharpness",
     "bias_correction",
+    "tuning_budget",
 )
 RESULTS = Path(__file__).parent / "results"
 
