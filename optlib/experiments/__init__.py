@@ -35,6 +35,8 @@ NAMES = (
     "adam_sharpness",
     "bias_correction",
     "tuning_budget",
+    "broken_runs",
+    "best_rate",
 )
 RESULTS = Path(__file__).parent / "results"
 
