@@ -276,3 +276,51 @@ def summary(runs):
         },
         "defaults": {"by_task": defaults, "as_good_on": good, "holds": len(good) >= 3},
     }
+
+
+# What the chapter reads off the record ------------------------------------------------------------
+
+
+def searches(record, budgets):
+    """The trials cut into searches of k trials each, for every k -> one dict a search.
+
+    Searches of the same k share no trial, so that they are independent of one another. Keys: task,
+    optimizer, trials (k) and "test loss" of the trial that its validation loss chose.
+    """
+    rows = []
+    for t in _TASKS:
+        for m in METHODS:
+            found = _trials(record["runs"], t, m)
+            for k in budgets:
+                for start in range(0, len(found) - k + 1, k):
+                    best = min(found[start : start + k], key=lambda r: r["validation"])
+                    name = "adam, η alone" if m == "adam_lr" else m.removesuffix("_torch")
+                    rows.append(
+                        {"task": t, "optimizer": name, "trials": k, "test loss": best["test"]}
+                    )
+    return rows
+
+
+def shares(record, task, method):
+    """{hyperparameter: share of the variance of log test loss that lies between its quarters}.
+
+    The trials are sorted by the hyperparameter and cut into four groups of equal size; by chance
+    alone the share is about 3/63, 5 %.
+    """
+    found = _trials(record["runs"], task, method)
+    y = np.log([r["test"] for r in found])
+    total = ((y - y.mean()) ** 2).sum()
+    result = {}
+    for name in _SPACES[method]:
+        order = np.argsort([r[name] for r in found])
+        groups = np.array_split(y[order], 4)
+        result[name] = sum(len(g) * (g.mean() - y.mean()) ** 2 for g in groups) / total
+    return result
+
+
+def usable(record, task, method, within=1.2):
+    """Share of the trials whose test loss is at most ``within`` times the least of all trials."""
+    least = min(r["test"] for m in METHODS for r in _trials(record["runs"], task, m))
+    return float(
+        np.mean([r["test"] <= within * least for r in _trials(record["runs"], task, method)])
+    )
