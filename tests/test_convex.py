@@ -47,15 +47,17 @@ def test_growing_momentum_is_the_rule_with_a_schedule():
 
 
 @pytest.mark.parametrize("scheme", ["function", "gradient"])
-def test_a_restart_begins_again(scheme):
+@pytest.mark.parametrize("away", [0, 3])  # from zero, and from beyond the minimum towards zero
+def test_a_restart_begins_again(scheme, away):
     problem = problems()["logistic"]
-    losses, restarts = convex.accelerated(problem, 300, restart=scheme)
-    plain, none = convex.accelerated(problem, 300)
+    begin = away * problem.best
+    losses, restarts = convex.accelerated(problem, 300, restart=scheme, start=begin)
+    plain, none = convex.accelerated(problem, 300, start=begin)
     assert none == []
     first, second = restarts[:2]
     assert np.array_equal(losses[: first + 1], plain[: first + 1])
     hyper = {"lr": 1 / problem.smoothness, "beta": convex.growing}
-    path = run(nesterov, problem.grad, np.zeros(3), first, **hyper).theta
+    path = run(nesterov, problem.grad, begin, first, **hyper).theta
     moves = np.diff(path, axis=0)
     ahead = [
         path[0],

@@ -15,7 +15,7 @@ HOUSE = pathlib.Path(optlib.__file__).parent
 LEVELS = [
     {"ops"},
     {"rule"},
-    {"rules", "schedules"},
+    {"rules", "schedules", "conversions"},
     {"syntax", "surfaces", "symbolic", "torch_optim", "tasks"},
     {"training", "plots"},
     {"experiments", "live"},

@@ -98,7 +98,8 @@ def book():
 def browser():
     if not find_program("chromium", "chromium-browser", "google-chrome"):
         raise Skipped("no Chromium")
-    return pytest("browser", "-n", "2", "tests/browser")
+    # in long stretches: tests of one page share what they opened
+    return pytest("browser", "-n", "2", "--dist", "worksteal", "tests/browser")
 
 
 PARTS = [style, clean, unit, nbval, javascript, book, browser]

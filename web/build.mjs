@@ -48,7 +48,13 @@ for (const name of ['page.js', 'theme.css', 'questions.js', 'questions.css'])
     external: ['*.woff2', '*.svg'],
   });
 
-fs.copyFileSync(anywidget, path.join(out, 'anywidget.js'));
+// anywidget gives a figure 2 s to start and then shows an error in its place. A phone that opens a
+// page of six may need longer: a minute, then.
+const [limit, patience] = ['AbortSignal.timeout(2e3)', 'AbortSignal.timeout(6e4)'];
+const parts = fs.readFileSync(anywidget, 'utf8').split(limit);
+if (parts.length !== 2)
+  throw new Error(`${anywidget}: expected ${limit} once, found it ${parts.length - 1} times`);
+fs.writeFileSync(path.join(out, 'anywidget.js'), parts.join(patience));
 
 const fonts = path.join(modules, '@fontsource/source-serif-4');
 fs.mkdirSync(path.join(out, 'fonts'));

@@ -9,7 +9,13 @@ import math
 import numpy as np
 
 from .. import tasks, training
+from .record import Claim
 
+CHAPTER = "11_choosing_and_debugging"
+NOT_FIXED_BEFORE = (
+    "the grid of momentum was made one decade longer after a first run, since its best value at "
+    "batch 512 lay on the edge"
+)
 METHODS = {"momentum": (-2.5, 1.5), "adam": (-4.0, -1.0)}
 BASE = {"batch": 32, "width": 128, "steps": 200}
 AXES = {"batch": (8, 32, 128, 512), "width": (32, 128, 512), "steps": (50, 200, 800)}
@@ -113,3 +119,32 @@ def summary(runs):
                 "slope": {"mean": slope.mean, "low": slope.low, "high": slope.high},
             }
     return {"table": table}
+
+
+def claims(summary):
+    """The ledger's lines."""
+
+    def slope(method, axis):
+        s = summary["table"][method][axis]["slope"]
+        return f"{method} {s['mean']:+.2f} [{s['low']:+.2f}, {s['high']:+.2f}]"
+
+    def both(axis):
+        return ", ".join(slope(m, axis) for m in METHODS)
+
+    def covers(axis, value):
+        found = [summary["table"][m][axis]["slope"] for m in METHODS]
+        return all(s["low"] <= value <= s["high"] for s in found)
+
+    def below(axis):
+        return all(summary["table"][m][axis]["slope"]["high"] < 0 for m in METHODS)
+
+    return [
+        Claim("The best step size grows in proportion to the batch.", "the linear scaling rule",
+              f"slope: {both('batch')}", covers("batch", 1)),
+        Claim("The best step size grows as the root of the batch.", "the square-root rule",
+              f"slope: {both('batch')}", covers("batch", 0.5)),
+        Claim("In the standard parametrisation it falls as the network gets wider.",
+              "Yang et al. 2021", f"slope: {both('width')}", below("width")),
+        Claim("It falls as the run gets longer.", "ours", f"slope: {both('steps')}",
+              below("steps")),
+    ]  # fmt: skip

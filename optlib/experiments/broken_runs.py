@@ -12,7 +12,9 @@ import torch
 
 from .. import tasks, training
 from ..torch_optim import TorchRule
+from .record import Claim
 
+CHAPTER = "11_choosing_and_debugging"
 HEALTHY = {
     "sizes": (64, 50, 50, 10),
     "lr": 0.05,
@@ -255,3 +257,16 @@ def summary(runs):
             for k in ("loss", "test_loss", "accuracy")
         }
     return {"signs": table, "serve": good, "ends": ends}
+
+
+def claims(summary):
+    """The ledger's lines."""
+    good, all_ = len(summary["serve"]), len(SIGNS)
+    return [
+        Claim(
+            "A sign read off four printed numbers points to one fault among twelve.",
+            "ours",
+            f"{good} of {all_} signs: all runs of their own case, none of another",
+            True if good == all_ else f"for {good} of {all_}",
+        )
+    ]

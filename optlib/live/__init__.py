@@ -1,5 +1,7 @@
 """Figures that a reader moves, alive in JupyterLab and in a static page without a kernel."""
 
+from .clinic import clinic
+from .converter import converter
 from .descent import descent
 from .noise_floor import noise_floor
 from .playground import playground
@@ -13,6 +15,8 @@ from .trust import trust
 from .two_by_two import two_by_two
 
 __all__ = [
+    "clinic",
+    "converter",
     "descent",
     "noise_floor",
     "playground",

@@ -1,20 +1,4 @@
-// What figures of loss curves share: random numbers from a seed, and axes of whole decades.
-
-// Uniform numbers from a seed (mulberry32); normal ones by Box-Muller.
-function uniforms(seed) {
-  let a = seed * 2654435761 + 1;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let u = Math.imul(a ^ (a >>> 15), a | 1);
-    u ^= u + Math.imul(u ^ (u >>> 7), u | 61);
-    return ((u ^ (u >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-function deviates(seed, count) {
-  const uniform = uniforms(seed);
-  return Float64Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()));
-}
+// What figures of loss curves share: axes of whole decades.
 
 // Whole powers of ten around the values above zero, ten decades or so at most.
 function decadesAround(values, cap) {

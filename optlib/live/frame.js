@@ -4,7 +4,8 @@
 //   height(width), describe(data), table(data)
 // and, if it has them: active(get) names of the settings that matter now; series(data) rows of the
 // legend; handles(data, view) things to drag; press(x, y, data, view) what a click changes;
-// changed(name, get) what follows from a change; panel(node, data, set) elements below the picture;
+// changed(name, get) what follows from a change; panel(node, data, set, ask) elements below the picture,
+// where ask() draws again;
 // span(get) first and last step, where they vary; predict(data, view), see predict.js.
 
 const THEMES = {
@@ -83,6 +84,25 @@ function nudged(v, by, span, repeated) {
   const step = 10 ** Math.floor(Math.log10(span / 100)) * Math.min(1, Math.abs(by)), count = repeated ? 4 : 1;
   const k = by > 0 ? Math.floor(v / step + 1e-6) + count : Math.ceil(v / step - 1e-6) - count;
   return +(k * step).toPrecision(12);
+}
+
+// ---- noise
+
+// Uniform numbers from a seed (mulberry32), and normal ones by Box-Muller: the same noise for all
+// that is compared.
+function uniforms(seed) {
+  let a = seed * 2654435761 + 1;
+  return () => {
+    a = (a + 0x6d2b79f5) | 0;
+    let u = Math.imul(a ^ (a >>> 15), a | 1);
+    u ^= u + Math.imul(u ^ (u >>> 7), u | 61);
+    return ((u ^ (u >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+function deviates(seed, count) {
+  const uniform = uniforms(seed);
+  return Float64Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()));
 }
 
 // ---- axes
@@ -408,7 +428,7 @@ function mount(figure, model, el) {
       dress();
       canvas.setAttribute("aria-label", figure.describe(data));
       showSeries();
-      figure.panel?.(panel, data, set);
+      figure.panel?.(panel, data, set, ask);
       showHandles();
       if (values.open) showTable();
       player?.show();

@@ -32,18 +32,6 @@ function race(rule, surface, { start, steps, hyper, rate, noise }) {
   return { x, y, loss, last: t, diverged };
 }
 
-// Normal deviates from a seed (mulberry32, Box-Muller): the same noise for every rule.
-function deviates(seed, count) {
-  let a = seed * 2654435761 + 1;
-  const uniform = () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let u = Math.imul(a ^ (a >>> 15), a | 1);
-    u ^= u + Math.imul(u ^ (u >>> 7), u | 61);
-    return ((u ^ (u >>> 14)) >>> 0) / 4294967296;
-  };
-  return Float64Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()));
-}
-
 const within = ([x, y], [x0, x1, y0, y1]) => x >= x0 && x <= x1 && y >= y0 && y <= y1;
 
 function compute(spec, get, memo) {

@@ -74,7 +74,7 @@ def trust(
 
     settings = [
         frame.integer("step", "step t", whole("step", step, 1, steps), 1, steps),
-        frame.slider("spread", "spread of the norms", spread, 0, 2, step=0.05),
+        frame.slider("spread", "norm spread", spread, 0, 2, step=0.05),
         *tuned_settings(plan, shown, tune),
         frame.Setting("weights", weights),
         frame.Setting("gradients", gradients),

@@ -43,7 +43,8 @@ def need(what, command):
 
 def pytest_generate_tests(metafunc):
     if "name" in metafunc.fixturenames and "name" not in metafunc.definition.keywords:
-        metafunc.parametrize("name", book_pages() or ["index.html"])
+        # of the module: all tests of a page come one after the other and share what they opened
+        metafunc.parametrize("name", book_pages() or ["index.html"], scope="module")
 
 
 def pytest_collection_modifyitems(items):
@@ -128,10 +129,7 @@ def page_dark(browser):
 
 
 def visit(page, address):
-    """Go there, wait until maths and figures stand, and scroll past all of it, as a reader does.
-
-    Figures draw when they come into view.
-    """
+    """Go there, wait until maths and figures stand, and scroll past all of it, as a reader does."""
     page.goto(address, wait_until="load")
     page.wait_for_function(
         """async () => {
@@ -141,6 +139,11 @@ def visit(page, address):
           return !state || document.documentElement.dataset.widgets === 'ready';
         }"""
     )
+    go_through(page)
+
+
+def go_through(page):
+    """Scroll past the whole page and back: figures draw when they come into view."""
     page.evaluate(
         """async () => {
           const frame = () => new Promise(requestAnimationFrame);

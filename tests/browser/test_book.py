@@ -1,39 +1,67 @@
 """Every page of the built book: nothing from outside, nothing to complain of, all of it moves."""
 
+import re
+
 import pytest
-from conftest import ROOT, assert_clean, axe, book_pages, nudge, visit
+from conftest import ROOT, assert_clean, axe, book_pages, go_through, nudge, visit, watched_page
+from playwright.sync_api import TimeoutError
+from test_live_figures import settle
 
 
-@pytest.fixture(params=["http", "file"])
-def site(request):
-    """The book's address, over http and as files."""
-    return request.getfixturevalue({"http": "book", "file": "book_file"}[request.param])
+@pytest.fixture(scope="module")
+def opened(book, browser, name):
+    """The page over http, gone through once: its tests share it, those that change it come last."""
+    page = watched_page(browser, color_scheme="light")
+    visit(page, book + name)
+    yield page
+    page.context.close()
 
 
-def test_page_asks_nobody_and_complains_of_nothing(site, page, name):
-    visit(page, site + name)
-    assert page.locator("h1").count() >= 1
-    assert_clean(page)
+def test_page_asks_nobody_and_complains_of_nothing(opened):
+    assert opened.locator("h1").count() >= 1
+    assert_clean(opened)
+
+
+def test_page_shows_no_error_output(opened):
+    assert opened.locator(".output.stderr, .output.traceback").all_inner_texts() == []
+
+
+def test_every_slider_has_a_name_and_says_what_it_shows(opened):
+    for handle in opened.locator(".widget-slider .noUi-handle").all():
+        assert handle.evaluate(NAME)
+        readout = handle.locator("xpath=ancestor::*[contains(@class, 'widget-slider')][1]").locator(
+            ".widget-readout"
+        )
+        assert handle.get_attribute("aria-valuetext") == readout.text_content()
+
+
+# names and values of controls that have less room than they need
+CUT = """[...document.querySelectorAll('.live-control :is(.widget-label, .widget-readout)')]
+  .filter(e => e.offsetParent && e.scrollWidth > e.clientWidth).map(e => e.textContent)"""
+
+
+def test_no_name_of_a_control_is_cut_off(opened):
+    assert opened.evaluate(CUT) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_page_is_accessible(book, scheme, request, name):
-    page = request.getfixturevalue({"light": "page", "dark": "page_dark"}[scheme])
-    visit(page, book + name)
-    assert page.evaluate("document.documentElement.dataset.theme") == scheme
-    found = axe(page)
+def test_page_is_accessible(opened, scheme):
+    opened.emulate_media(color_scheme=scheme)
+    opened.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
+    go_through(opened)  # its figures are drawn anew in the other colours
+    found = axe(opened)
+    opened.emulate_media(color_scheme="light")
     assert not found, "\n".join(found)
 
 
-def test_page_fits_a_phone(book, page, name):
-    page.set_viewport_size({"width": 390, "height": 844})
-    visit(page, book + name)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-
-
-def test_page_shows_no_error_output(book, page, name):
-    visit(page, book + name)
-    assert page.locator(".output.stderr, .output.traceback").all_inner_texts() == []
+def test_page_fits_a_phone(opened):
+    before = opened.viewport_size
+    opened.set_viewport_size({"width": 390, "height": 844})
+    go_through(opened)
+    width, cut = opened.evaluate(f"[document.documentElement.scrollWidth, {CUT}]")
+    opened.set_viewport_size(before)
+    assert width <= 390
+    assert cut == []
 
 
 # what a figure shows beside its control: how often it drew, and the numbers it prints
@@ -41,19 +69,22 @@ SHOWN = """area => [
   ...[...area.querySelectorAll('[data-n]')].map(e => e.dataset.n),
   ...[...area.querySelectorAll('table, output, [role=status]')].map(e => e.textContent),
 ].join('|')"""
+CHANGED = f"before => ({SHOWN})(document.activeElement.closest('.widget-subarea')) !== before"
 
 
-def test_every_slider_moves_its_figure(book, page, name):
-    move_sliders(page, book + name)
+def test_every_slider_moves_its_figure(opened):
+    go_through(opened)
+    move_sliders(opened)
 
 
-def test_a_slider_of_every_figure_moves_it_in_a_file(book_file, page, name):
-    move_sliders(page, book_file + name, each=False)
+def test_in_a_file_the_page_asks_nobody_and_a_slider_moves_every_figure(book_file, page, name):
+    visit(page, book_file + name)
+    assert page.locator("h1").count() >= 1
+    move_sliders(page, each=False)
 
 
-def move_sliders(page, address, each=True):
+def move_sliders(page, each=True):
     """Press a key on every visible slider, or on the first of every figure, and see it move."""
-    visit(page, address)
     moved = set()
     handles = page.locator(".widget-slider .noUi-handle")
     for i in range(handles.count()):
@@ -67,11 +98,13 @@ def move_sliders(page, address, each=True):
         moved.add(figure)
         what = f"slider {i}: {handle.evaluate(NAME)}"
         handle.scroll_into_view_if_needed()
-        page.wait_for_timeout(100)
+        settle(page)
         before = area.evaluate(SHOWN)
         nudge(page, handle)
-        page.wait_for_timeout(150)
-        assert area.evaluate(SHOWN) != before, f"{what} moved, and its figure did not"
+        try:
+            page.wait_for_function(CHANGED, arg=before, timeout=5_000)
+        except TimeoutError:
+            pytest.fail(f"{what} moved, and its figure did not")
     assert_clean(page)
 
 
@@ -80,14 +113,10 @@ NAME = """handle => (handle.getAttribute('aria-labelledby') || '').split(' ')
   .map(id => document.getElementById(id)?.textContent ?? '').join(' ').trim()"""
 
 
-def test_every_slider_has_a_name_and_says_what_it_shows(book, page, name):
-    visit(page, book + name)
-    for handle in page.locator(".widget-slider .noUi-handle").all():
-        assert handle.evaluate(NAME)
-        readout = handle.locator("xpath=ancestor::*[contains(@class, 'widget-slider')][1]").locator(
-            ".widget-readout"
-        )
-        assert handle.get_attribute("aria-valuetext") == readout.text_content()
+@pytest.fixture(params=["http", "file"])
+def site(request):
+    """The book's address, over http and as files."""
+    return request.getfixturevalue({"http": "book", "file": "book_file"}[request.param])
 
 
 def test_search_finds_a_page(site, page):
@@ -111,12 +140,11 @@ def test_theme_switch_goes_to_dark_and_back(book, page):
     assert_clean(page)
 
 
-def test_every_notebook_can_be_launched_on_binder_and_colab(book, page):
+def test_every_notebook_can_be_launched_on_binder_and_colab(built):
     notebooks = [name for name in book_pages() if (ROOT / name).with_suffix(".ipynb").exists()]
     assert notebooks
     for name in notebooks:
-        page.goto(book + name, wait_until="domcontentloaded")
-        links = page.locator("a[href]").evaluate_all("all => all.map(a => a.href)")
+        links = re.findall(r'href="(https://[^"]+)"', (built / name).read_text(encoding="utf-8"))
         binder = [link for link in links if link.startswith("https://mybinder.org/")]
         colab = [link for link in links if link.startswith("https://colab.research.google.com/")]
         if name.startswith("exercises/"):  # the copy without solutions, which Colab cannot open

@@ -86,7 +86,7 @@ def test_the_settings_of_a_small_figure_move_it(show):
 
 def test_all_layers_alike_leave_no_difference(show):
     page = show("net")
-    press(page, slider(page, "spread of the norms"), "Home")
+    press(page, slider(page, "norm spread"), "Home")
     assert {row[2] for row in legend(page).values()} == {"1"}
 
 
@@ -116,11 +116,11 @@ def test_a_norm_moves_by_key_and_mouse(show):
     assert now["y"] == pytest.approx(box["y"] + 60, abs=1.5) and now["x"] == box["x"]
     assert legend(page)["Adam"][0] != before["Adam"][0]
     # A net of another spread keeps what is seen when one of its norms is moved.
-    press(page, slider(page, "spread of the norms"), *["ArrowLeft"] * 4)
+    press(page, slider(page, "norm spread"), *["ArrowLeft"] * 4)
     place = norm(page, "w", "output").bounding_box()
     press(page, norm(page, "w", "conv 2"), "ArrowUp")
     assert norm(page, "w", "output").bounding_box()["y"] == pytest.approx(place["y"], abs=0.5)
-    assert slider(page, "spread of the norms").get_attribute("aria-valuetext").startswith("1")
+    assert slider(page, "norm spread").get_attribute("aria-valuetext").startswith("1")
 
 
 @pytest.mark.parametrize("which", EVERY)

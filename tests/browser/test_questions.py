@@ -1,9 +1,11 @@
 """Questions in the page: each answer has its reason, by keyboard, on any screen, unrecorded."""
 
 import json
+import re
 
 import pytest
-from conftest import AXE, assert_clean, book_pages, need, visit, watched_page
+from conftest import AXE, assert_clean, book_pages, need, watched_page
+from conftest import visit as visit_whole
 from steps import HTML
 
 PAGES = [
@@ -11,6 +13,19 @@ PAGES = [
     for name in book_pages()
     if 'class="question"' in (HTML / name).read_text(encoding="utf-8", errors="ignore")
 ]
+KINDS = re.compile(r'data-kind="(\w+)"')
+
+
+def sample():
+    """Few of the pages, which together ask in every way: enough for what all questions share."""
+    ways = {name: set(KINDS.findall((HTML / name).read_text(encoding="utf-8"))) for name in PAGES}
+    chosen, left = [], set().union(*ways.values())
+    while left:
+        chosen.append(max(PAGES, key=lambda name: len(ways[name] & left)))
+        left -= ways[chosen[-1]]
+    return chosen
+
+
 LONG = "a\u00a0long guess " * 20
 
 
@@ -22,9 +37,26 @@ def asked(request):
     return request.param
 
 
+@pytest.fixture(params=sample() or [None])
+def some(request):
+    """A page of the sample."""
+    if request.param is None:
+        need("A page with questions", "make book SERVE=0")
+    return request.param
+
+
 @pytest.fixture(params=["http", "file"])
 def site(request):
     return request.getfixturevalue({"http": "book", "file": "book_file"}[request.param])
+
+
+def visit(page, address):
+    """The page without its figures, which test_book.py looks at."""
+    page.route("**/widgets.js", lambda route: route.fulfill(body=PRETEND))
+    visit_whole(page, address)
+
+
+PRETEND = "document.documentElement.dataset.widgets = 'ready'"
 
 
 def words(text):
@@ -96,8 +128,8 @@ def test_every_option_answers_with_its_own_reason(book_file, page, asked):
     assert_clean(page)
 
 
-def test_several_are_right_together_only(book, page, asked):
-    visit(page, book + asked)
+def test_several_are_right_together_only(book, page, some):
+    visit(page, book + some)
     for form in page.locator('form.question[data-kind="several"]').all():
         boxes, expected = form.locator("input").all(), reasons(form)
         for box, (right, _) in zip(boxes, expected):
@@ -115,8 +147,8 @@ def test_several_are_right_together_only(book, page, asked):
         assert "1 right one missing" in said(form) or count == 2
 
 
-def test_a_prediction_shows_its_answer_after_a_guess_only(book, page, asked):
-    visit(page, book + asked)
+def test_a_prediction_shows_its_answer_after_a_guess_only(book, page, some):
+    visit(page, book + some)
     for form in page.locator('form.question[data-kind="guess"]').all():
         answer = words(form.locator("> details").text_content().removeprefix("Answer"))
         press(form)
@@ -129,8 +161,8 @@ def test_a_prediction_shows_its_answer_after_a_guess_only(book, page, asked):
     assert_clean(page)
 
 
-def test_nothing_and_nonsense_are_told_apart_from_wrong(book, page, asked):
-    visit(page, book + asked)
+def test_nothing_and_nonsense_are_told_apart_from_wrong(book, page, some):
+    visit(page, book + some)
     for form in page.locator('form.question:not([data-kind="guess"])').all():
         press(form)
         assert said(form) in ("Choose first.", "Type a number first.")
@@ -141,8 +173,8 @@ def test_nothing_and_nonsense_are_told_apart_from_wrong(book, page, asked):
         assert not form.locator("details").is_visible()
 
 
-def test_a_new_choice_takes_the_old_answer_away(book, page, asked):
-    visit(page, book + asked)
+def test_a_new_choice_takes_the_old_answer_away(book, page, some):
+    visit(page, book + some)
     for form in page.locator("form.question").all():
         answer_something(form)
         assert said(form)
@@ -155,8 +187,8 @@ def test_a_new_choice_takes_the_old_answer_away(book, page, asked):
         assert form.locator(".question-mark").count() == 0
 
 
-def test_the_keyboard_is_enough(site, page, asked):
-    visit(page, site + asked)
+def test_the_keyboard_is_enough(site, page, some):
+    visit(page, site + some)
     for form in page.locator("form.question").all():
         stops = form.locator("input").all()
         stops[0].focus()
@@ -183,8 +215,8 @@ def test_the_keyboard_is_enough(site, page, asked):
     assert_clean(page)
 
 
-def test_controls_have_names_and_answers_are_announced(book, page, asked):
-    visit(page, book + asked)
+def test_controls_have_names_and_answers_are_announced(book, page, some):
+    visit(page, book + some)
     for form in page.locator("form.question").all():
         group = form.get_by_role("group").first
         assert group.get_attribute("aria-describedby") == form.get_attribute("id") + "-text"
@@ -200,8 +232,8 @@ def test_controls_have_names_and_answers_are_announced(book, page, asked):
             assert words(control.evaluate("input => input.labels[0].textContent"))
 
 
-def test_nothing_is_stored_or_sent(book, page, asked):
-    visit(page, book + asked)
+def test_nothing_is_stored_or_sent(book, page, some):
+    visit(page, book + some)
     sent = []
     page.on("request", lambda request: sent.append(request.url))
     kept = """() => [JSON.stringify(localStorage), JSON.stringify(sessionStorage),
@@ -213,7 +245,7 @@ def test_nothing_is_stored_or_sent(book, page, asked):
     # a font of the maths may be met for the first time; the page itself talks to nobody
     assert [url for url in sent if not url.endswith(".woff")] == []
     page.reload()
-    visit(page, book + asked)
+    visit(page, book + some)
     for form in page.locator("form.question").all():
         assert form.locator("input:checked").count() == 0
         assert said(form) == ""
@@ -248,9 +280,9 @@ def test_answered_questions_fit_a_phone(book, page, asked):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_without_javascript_the_answer_is_folded_below(book_file, browser, asked):
+def test_without_javascript_the_answer_is_folded_below(book_file, browser, some):
     page = watched_page(browser, java_script_enabled=False)
-    page.goto(book_file + asked)
+    page.goto(book_file + some)
     for form in page.locator("form.question").all():
         assert form.locator("input, button").count() == 0
         hidden = form.locator("details > :last-child")
@@ -261,8 +293,8 @@ def test_without_javascript_the_answer_is_folded_below(book_file, browser, asked
     page.context.close()
 
 
-def test_on_paper_there_are_answers_and_no_buttons(book, page, asked):
-    visit(page, book + asked)
+def test_on_paper_there_are_answers_and_no_buttons(book, page, some):
+    visit(page, book + some)
     page.emulate_media(media="print")
     for form in page.locator("form.question").all():
         assert form.locator("legend").is_visible()
