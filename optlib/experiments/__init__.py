@@ -48,6 +48,9 @@ NAMES = (
     "warmup_range",
     "one_cycle_mnist1d",
     "large_batch",
+    "tuning_budget",
+    "broken_runs",
+    "best_rate",
 )
 RESULTS = Path(__file__).parent / "results"
 
