@@ -1,5 +1,6 @@
 """Figures that a reader moves, alive in JupyterLab and in a static page without a kernel."""
 
+from .clinic import clinic
 from .converter import converter
 from .descent import descent
 from .equilibrium import equilibrium
@@ -15,6 +16,7 @@ from .trust import trust
 from .two_by_two import two_by_two
 
 __all__ = [
+    "clinic",
     "converter",
     "descent",
     "equilibrium",
