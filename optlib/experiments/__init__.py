@@ -45,6 +45,12 @@ NAMES = (
     "bias_correction",
     "adamw_map",
     "large_batch",
+    "schedules_mnist1d",
+    "warmup_range",
+    "one_cycle_mnist1d",
+    "tuning_budget",
+    "best_rate",
+    "broken_runs",
 )
 RESULTS = Path(__file__).parent / "results"
 
