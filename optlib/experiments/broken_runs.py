@@ -270,3 +270,10 @@ def claims(summary):
             True if good == all_ else f"for {good} of {all_}",
         )
     ]
+
+
+def mean_curve(record, case, curve):
+    """(steps, mean over seeds) of a curve of a broken run, or of "healthy"."""
+    runs = [r for r in record["runs"] if r["case"] == case and r["repaired"] == (case == "healthy")]
+    mean = np.mean([r["result"][curve] for r in runs], axis=0)
+    return PARAMETERS["record_every"] * np.arange(1, len(mean) + 1), mean

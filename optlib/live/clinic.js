@@ -1,7 +1,7 @@
 // A broken training run beside a healthy one: four plots, four diagnoses to choose from. TIMES,
 // HEALTHY and PATIENTS are written by Python. What was tried is kept in memo, never in a link.
 
-const PANELS = [["loss", "loss: training, test dotted"], ["gradient", "norm of the gradient"], ["ratio", "step / weights"], ["moved", "share of weights that move"]];
+const PANELS = [["loss", "loss (dotted: test)"], ["gradient", "norm of the gradient"], ["ratio", "step / weights"], ["moved", "share that moves"]];
 const BROKEN = ["#c44e00", "#ff9a5c"], WELL = ["#4a4a4a", "#d6d6d6"], MENDED = ["#007a5a", "#2fc99a"];
 
 function compute(spec, get, memo) {
