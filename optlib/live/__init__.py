@@ -3,6 +3,7 @@
 from .clinic import clinic
 from .converter import converter
 from .descent import descent
+from .equilibrium import equilibrium
 from .noise_floor import noise_floor
 from .playground import playground
 from .rate import rate
@@ -18,6 +19,7 @@ __all__ = [
     "clinic",
     "converter",
     "descent",
+    "equilibrium",
     "noise_floor",
     "playground",
     "rate",
