@@ -84,7 +84,7 @@ const clinic = (spec) => ({
   },
   series({ cast }, { theme }) {
     const row = ([label, r, pair, dash]) => ({ key: label, label, on: true, colour: pair[+theme.dark], dash, cells: [short(r.loss.at(-1)), short(r.test_loss.at(-1)), `${short(+(100 * r.accuracy).toPrecision(3))} %`] });
-    return { head: ["", "training loss", "test loss", "test accuracy"], series: cast.map(row) };
+    return { head: ["run", "training loss", "test loss", "test accuracy"], series: cast.map(row) };
   },
   panel: showDiagnoses,
   table: ({ cast }) => ({
