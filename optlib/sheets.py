@@ -13,18 +13,6 @@ from . import conversions, rules, schedules, syntax
 from .conversions import DIALECTS, FAMILIES, LIBRARIES, number
 from .rules import compared
 
-# The chapter that a rule's file belongs to; the others live in the formula sheet.
-CHAPTERS = {
-    "gradient_descent": "01_gradient_descent",
-    "momentum": "03_momentum",
-    "nesterov": "04_nesterov",
-    "adagrad": "05_adagrad",
-    "rmsprop": "06_rmsprop",
-    "adam": "07_adam",
-    "adamw": "08_adamw",
-    "lars_lamb": "09_lars_lamb",
-}
-
 
 def table(head, rows):
     """A Markdown table; cells are text."""
@@ -50,7 +38,7 @@ def forms(family):
 
 
 def conventions(*families):
-    """Every form of the families: formula, who writes it so, and their defaults."""
+    """Every form of the families: who writes it so, and the formula."""
     parts = []
     for family in families:
         for rule, members in forms(family).items():
