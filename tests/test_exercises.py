@@ -23,6 +23,7 @@ from optlib_checks import (
     ch08,
     ch09,
     ch10,
+    ch11,
     check,
     recorded_path,
 )
@@ -42,10 +43,12 @@ FOLDERS = {
     "08_adamw": ch08,
     "09_lars_lamb": ch09,
     "10_schedules": ch10,
+    "11_choosing_and_debugging": ch11,
 }
 # the stubs of these hold a broken function, not an empty one
 REPAIRS = {"train", "accumulate", "restarted", "train_words", "centered_run", "adamw_run"}
 REPAIRS |= {"lars_run", "plateau"}
+REPAIRS |= {"reset_loop", "state_loop", "decay_loop", "clip_loop", "schedule_loop"}
 
 
 # ---------------------------------------------------------------- the notebooks
@@ -194,6 +197,21 @@ def test_each_statement_has_a_hint_and_says_what_is_checked(folder):
     for number, text in enumerate(statements, 1):
         assert text.startswith(f"## {int(folder[:2])}.{number} ")
         assert "*The check* " in text and "<summary>Hint</summary>" in text
+
+
+COUNTS = {5: "Five", 6: "Six", 7: "Seven", 8: "Eight"}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_statements_say_how_many_exercises_and_cases_there_are(folder):
+    texts = {c["id"].replace("-", "_"): source(c) for c in cells(folder)}
+    exercises = FOLDERS[folder].EXERCISES
+    assert f"\n{COUNTS[len(exercises)]} exercises" in texts["intro"]
+    for exercise in exercises:
+        if exercise.reads == "function":
+            count = len(list(exercise.cases(np.random.default_rng(0))))
+            said = texts[exercise.name].partition("*The check*")[2].partition("<details>")[0]
+            assert f" {count} " in said or f" {COUNTS.get(count, '').lower()} " in said
 
 
 # ------------------------------------------------------------ the known mistakes
@@ -512,6 +530,46 @@ SLIPS = [
     ("plateau", "bad > patience", "bad >= patience", "one check too early"),
     ("plateau", "            bad += 1\n", "            bad += 1\n            best = loss\n",
      "with the one before"),
+    ("reset_loop", " gradient = X[rows].T", " gradient = len(y[rows]) * X[rows].T",
+     "the sum over the batch"),
+    ("reset_loop", "w - lr", "w + lr", "uphill"),
+    ("reset_loop", "w = w - lr", "w -= lr", "changes its argument w in place"),
+    ("state_loop", "        for start in range", "        m, v, t = 0 * w, 0 * w, 0\n"
+     "        for start in range", "made anew every epoch"),
+    ("state_loop", "np.zeros(len(w)), 0\n", "np.zeros(len(w)), -1\n", "t is 0 at the first step"),
+    ("state_loop", "            t += 1\n            m =", "            m =", "t is 0 at the"),
+    ("decay_loop", "np.append(np.ones(len(w)), 0.0)", "np.append(np.ones(len(w)), 1.0)",
+     "as it was given"),
+    ("decay_loop", "np.append(np.ones(len(w)), 0.0)", "np.append(np.zeros(len(w)), 0.0)",
+     "gone altogether"),
+    ("decay_loop", "np.append(np.ones(len(w)), 0.0)", "np.append(np.zeros(len(w)), 1.0)",
+     "the other way round"),
+    ("decay_loop", "theta[:-1], theta[-1]", "theta", "Yours returned one array"),
+    ("clip_loop", "w - lr * (g * limit / size if size > limit else g)", "w - lr * g",
+     "nothing is clipped"),
+    ("clip_loop", "(g * limit / size if size > limit else g)", "(g * limit / size)", "stretched"),
+    ("clip_loop", "gathered / len(parts)", "gathered", "average them"),
+    ("clip_loop", "np.linalg.norm(g)", "np.sum(g**2)", "square of the norm"),
+    ("schedule_loop", "schedule(t)", "schedule(t - 1)", "t starts at 0"),
+    ("schedule_loop", "schedule(t)", "schedule(1)", "t never moves"),
+    ("schedule_loop", "    t = 0\n    for _ in range(epochs):\n",
+     "    for _ in range(epochs):\n        t = 0\n", "again at every epoch"),
+    ("gradient_check", "(f(x + e) - f(x - e)) / (2 * h)", "(f(x + e) - f(x)) / h", "forward"),
+    ("gradient_check", "(2 * h)", "h", "divide by 2h"),
+    ("gradient_check", "max(abs(n), abs(a[i]))", "abs(n) + abs(a[i])", "|n| + |a|"),
+    ("gradient_check", "abs(n - a[i]) / larger", "abs(n - a[i])", "absolute error"),
+    ("gradient_check", "abs(n - a[i]) /", "(n - a[i]) /", "take its size"),
+    ("gradient_check", "if larger > 0", "if True", "right, except for a coordinate that f does"),
+    ("clip_global", "np.sqrt(sum(np.sum(g**2) for g in (a, b, c)))",
+     "sum(np.sqrt(np.sum(g**2)) for g in (a, b, c))", "add their squares"),
+    ("clip_global", " if norm > limit else 1.0", "", "stretched"),
+    ("clip_global", "np.sqrt(sum(np.sum(g**2) for g in (a, b, c)))",
+     "sum(np.sum(g**2) for g in (a, b, c))", "square of the norm"),
+    ("clip_global", "limit / norm if", "limit / (norm + 1e-6) if", "torch adds 1e-6"),
+    ("clip_global", "c, norm", "c, min(norm, limit)", "from before the clipping"),
+    ("diagnose", "1, 4, 5, 6, 7, 2", "3, 4, 5, 6, 7, 2", "which no wrong sign does"),
+    ("diagnose", "1, 4, 5, 6, 7, 2", "1, 4, 5, 2, 7, 6", "d has stopped falling"),
+    ("diagnose", "1, 4, 5, 6, 7, 2", "4, 1, 5, 6, 7, 2", "does not come back"),
 ]  # fmt: skip
 
 
@@ -843,6 +901,64 @@ def plateau_by_restarts(losses, lr, factor, patience):
     return rates
 
 
+def sgd_in_floats(w, X, y, lr, batch, epochs):
+    return schedule_in_floats(w, X, y, lambda t: lr, batch, epochs)
+
+
+def schedule_in_floats(w, X, y, schedule, batch, epochs):
+    w, rates = [float(value) for value in w], []
+    for _ in range(epochs):
+        for rows in np.split(np.arange(len(y)), np.arange(batch, len(y), batch)):
+            rates.append(schedule(float(len(rates) + 1)))
+            means = [np.mean((X[rows] @ w - y[rows]) * X[rows, j]) for j in range(len(w))]
+            w = [value - rates[-1] * mean for value, mean in zip(w, means)]
+    return w
+
+
+def adam_by_the_exercise(w, X, y, lr, batch, epochs):
+    m, v, t = 0 * w, 0 * w, 1
+    for _ in range(epochs):
+        for at in range(0, len(y), batch):
+            g = np.mean(
+                (X[at : at + batch] @ w - y[at : at + batch])[:, None] * X[at : at + batch], 0
+            )
+            w, m, v = ch07._right_folded(w, g, m, v, t, lr, 0.9, 0.999, 1e-8)
+            t += 1
+    return w.tolist()
+
+
+def decay_by_parts(w, b, X, y, lr, weight_decay, steps):
+    w = w.tolist()
+    for _ in range(steps):
+        error = X @ w + b - y
+        w = [(1 - lr * weight_decay) * a - lr * np.mean(error * x) for a, x in zip(w, X.T)]
+        b = b - lr * error.mean()
+    return [w, b]
+
+
+def clip_whole(w, X, y, lr, micro, limit, steps):
+    for _ in range(steps):
+        g = np.mean((X @ w - y)[:, None] * X, axis=0)
+        w = w - lr * g * min(1.0, limit / np.sqrt(g @ g))
+    return w
+
+
+def check_by_rows(f, grad, x, h):
+    moved = [x + s * e for e in h * np.eye(len(x)) for s in (1, -1)]
+    up, down = np.reshape([f(point) for point in moved], (-1, 2)).T
+    n, a = (up - down) / h / 2, np.array(grad(x))
+    larger = np.where(np.abs(n) > np.abs(a), np.abs(n), np.abs(a))
+    return np.divide(np.abs(a - n), larger, out=np.zeros(len(x)), where=larger > 0)
+
+
+def clip_flat(a, b, c, limit):
+    flat = np.concatenate([g.ravel() for g in (a, b, c)])
+    norm = (flat @ flat) ** 0.5
+    cut = flat / max(1.0, norm / limit)
+    parts = np.split(cut, np.cumsum([a.size, b.size]))
+    return [part.reshape(g.shape) for part, g in zip(parts, (a, b, c))] + [norm]
+
+
 def judge_by_returning(adam):
     theta, m, v = adam(np.array([1.0]), np.array([2.0]), [0.0], [0.0], 1, 0.3, 0.5, 0.75, 1.0)
     return bool(abs(theta[0] - 0.8) < 1e-9 and abs(m[0] - 1) < 1e-9 and abs(v[0] - 1) < 1e-9)
@@ -934,6 +1050,14 @@ RIGHT = [
     ),
     ("one_cycle", cycle_by_sines),
     ("plateau", plateau_by_restarts),
+    ("reset_loop", sgd_in_floats),
+    ("state_loop", adam_by_the_exercise),
+    ("decay_loop", decay_by_parts),
+    ("clip_loop", clip_whole),
+    ("schedule_loop", schedule_in_floats),
+    ("gradient_check", check_by_rows),
+    ("clip_global", clip_flat),
+    ("diagnose", [1, 4, 5, 6, 7, 2]),
     ("make_adam_jump", (1.11 ** np.arange(3000)).tolist()),
     ("make_adam_jump", -1e-300 * 1.11 ** np.arange(3000)),
 ]
@@ -1084,6 +1208,9 @@ NUMBER_KINDS = [
     ("design", np.full(1000, np.nan), "between 0 and 1"),
     ("design", np.full(1000, -1e-9), "between 0 and 1"),
     ("design", np.zeros(1000), "Let it fall"),
+    ("diagnose", 1, "give 6 numbers: a, b, c, d, e, f"),
+    ("diagnose", (1, 4, 5, 6, 7, ...), "one of the numbers is still missing"),
+    ("diagnose", (1, 4, 5, 6, 7, 9), "f is wrong; a, b, c, d and e are right"),
     ("make_adam_jump", [], "1 to 3000 gradients; yours are 0"),
     ("make_adam_jump", np.ones(3001), "yours are 3001"),
     ("make_adam_jump", np.ones((2, 2)), "one row of numbers"),

@@ -14,8 +14,10 @@ from optlib_checks import (
     ch08,
     ch09,
     ch10,
+    ch11,
     check,
     decay_record,
+    loss_curves,
     momentum_record,
 )
 from test_exercises import cells, chebyshev
@@ -477,16 +479,16 @@ def test_the_norm_settles_where_the_numbers_say():
         norms = []
         for _ in range(12_000):
             step = rng.integers(0, 2, size=w.size) * 2.0 - 1
-            step -= (step @ w) / (w @ w) * w
             w = w - 0.002 * (step + 0.1 * w)
             norms.append(np.linalg.norm(w))
-        assert np.mean(norms[-3000:]) == pytest.approx(norm, rel=0.01)
-        assert 0.002 * np.linalg.norm(step) / norms[-1] == pytest.approx(relative, rel=0.01)
-    square = 0.0
-    for _ in range(400_000):
-        square = (1 - lr * weight_decay) ** 2 * square + lr**2 * 2000
-    assert square**0.5 == pytest.approx(2, rel=1e-3)
-    assert lr * 2000**0.5 / square**0.5 == pytest.approx(0.01, rel=1e-3)
+        assert np.mean(norms[-3000:]) == pytest.approx(norm, rel=0.04)  # it wanders by 2 %
+        assert 0.002 * np.linalg.norm(step) / norms[-1] == pytest.approx(relative, rel=0.06)
+    for eta, decay, size, share in ((0.002, 0.1, norm, relative), (lr, weight_decay, 2, 0.01)):
+        square = 0.0
+        for _ in range(100_000):
+            square = (1 - eta * decay) ** 2 * square + eta**2 * 2000
+        assert square**0.5 == pytest.approx(size, rel=1e-3)
+        assert eta * 2000**0.5 / square**0.5 == pytest.approx(share, rel=1e-3)
 
 
 def test_what_is_not_decayed_has_fewer_than_two_axes():
@@ -611,7 +613,7 @@ def test_where_the_correction_matters_in_lamb():
 
 def test_the_schedules_are_the_books():
     rng = np.random.default_rng(3)
-    corners = [case for _, case in ch10.warmup_cosine.corners]
+    corners = [dict(case) for _, case in ch10.warmup_cosine.corners]
     for case in [*ch10.warmup_cosine.cases(rng), *corners]:
         t = case.pop("t")
         book = schedules.warmup_cosine(**case)(t)
@@ -659,7 +661,9 @@ def test_the_wrong_schedules_differ_and_the_right_ones_agree():
         for t in range(1, 16):
             want = ch10._line(t, 0.3, warmup, steps)
             for function in ch10._RIGHT:
-                assert function(t, 0.3, warmup, steps) == pytest.approx(want, abs=1e-14)
+                for number in (int, float):  # a sandbox sends every number as a float
+                    found = function(*map(number, (t, 1, warmup, steps)))
+                    assert 0.3 * found == pytest.approx(want, abs=1e-14)
     made = [next(iter(case.values())) for case in ch10._implementations(np.random.default_rng(0))]
     assert sum(one.slip is None for one in made) == 4 and len(made) == 16
     assert {one.__name__ for one in made} == {"schedule"}
@@ -676,6 +680,7 @@ SCHEDULE_TESTS = [
     (lambda schedule: bool(np.isclose(schedule(4, 8.0, 4, 12), 8)), 2, "through: inside the"),
     (lambda schedule: False, None, "reject every schedule"),
     (lambda schedule: 1 / 0, None, "an error that is no AssertionError"),
+    (lambda schedule: schedule(np.arange(1, 13), 8.0, 4, 12)[0] == 2, None, "an error that is no"),
 ]
 
 
@@ -739,3 +744,128 @@ def test_no_design_leaves_less_than_the_statement_says():
         step = m / (1 - 0.9**k) / (np.sqrt(v / (1 - 0.99**k)) + 1e-12)
         logs = logs - 0.05 * (1 - k / 201) * step
     assert ch10.final_loss(np.minimum(np.exp(logs), 1))[0] == pytest.approx(0.0667, abs=1e-4)
+
+
+# ---------------------------------------------------------------- Chapter 11
+
+
+def trained_by_torch(make, w, X, y, batch, epochs, before=None, cut=None):
+    """A linear model by one of torch's optimizers, its batches taken as the rows lie."""
+    parameter = torch.tensor(w, requires_grad=True)
+    optimizer, X, y, t = make([parameter]), torch.tensor(X), torch.tensor(y), 0
+    for _ in range(epochs):
+        for start in range(0, len(y), batch):
+            rows, t = slice(start, start + batch), t + 1
+            if before:
+                before(optimizer, t)
+            optimizer.zero_grad()
+            (((X[rows] @ parameter - y[rows]) ** 2).mean() / 2).backward()
+            if cut:
+                torch.nn.utils.clip_grad_norm_([parameter], cut)
+            optimizer.step()
+    return parameter.detach().numpy()
+
+
+def test_the_repaired_loops_are_torchs():
+    rng = np.random.default_rng(9)
+    sgd = lambda lr: lambda p: torch.optim.SGD(p, lr=lr)  # noqa: E731
+    for w, X, y, lr, batch, epochs in (c.values() for c in ch11.reset_loop.cases(rng)):
+        want = trained_by_torch(sgd(lr), w, X, y, batch, epochs)
+        np.testing.assert_allclose(ch11._reset_loop(w, X, y, lr, batch, epochs)[0], want, rtol=1e-9)
+    for w, X, y, lr, batch, epochs in (c.values() for c in ch11.state_loop.cases(rng)):
+        adam = lambda p, lr=lr: torch.optim.Adam(p, lr=lr)  # noqa: E731
+        want = trained_by_torch(adam, w, X, y, batch, epochs)
+        np.testing.assert_allclose(ch11._state_loop(w, X, y, lr, batch, epochs)[0], want, rtol=1e-9)
+    for w, X, y, schedule, batch, epochs in (c.values() for c in ch11.schedule_loop.cases(rng)):
+
+        def set_rate(optimizer, t, schedule=schedule):
+            optimizer.param_groups[0]["lr"] = schedule(t)
+
+        want = trained_by_torch(sgd(0.1), w, X, y, batch, epochs, before=set_rate)
+        found = ch11._schedule_loop(w, X, y, schedule, batch, epochs)[0]
+        np.testing.assert_allclose(found, want, rtol=1e-9)
+    for w, X, y, lr, micro, limit, steps in (c.values() for c in ch11.clip_loop.cases(rng)):
+        assert len(y) % micro == 0  # as the statement says
+        want = trained_by_torch(sgd(lr), w, X, y, len(y), steps, cut=limit)
+        found = ch11._clip_loop(w, X, y, lr, micro, limit, steps)[0]
+        np.testing.assert_allclose(found, want, rtol=1e-5)  # torch adds 1e-6 to the norm
+
+
+def test_the_bias_is_not_decayed_and_the_symptom_is_there():
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(50, 2))
+    X -= X.mean(axis=0)
+    y = X @ [1.0, -1.0] + 4
+    for change, mean in (({}, 4.0), ({"bias": True}, 4 / 1.5)):
+        w, b = ch11._decay_loop(np.zeros(2), 0.0, X, y, 0.2, 0.5, 500, **change)
+        assert np.mean(X @ w + b) == pytest.approx(mean, rel=1e-9)
+
+
+def test_the_symptoms_of_the_broken_loops():
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(12, 2))
+    y = X @ [1.0, -2.0]
+    # an Adam without memory: lr times a factor of t, whatever the gradients
+    for t in (1, 2, 3):
+        g = rng.normal(size=(1, 2))
+        before = ch11._state_loop(np.zeros(2), g, np.ones(1), 0.1, 1, t - 1, state="step")[0]
+        after = ch11._state_loop(np.zeros(2), g, np.ones(1), 0.1, 1, t, state="step")[0]
+        factor = 0.1 / (1 - 0.9**t) / np.sqrt(0.001 / (1 - 0.999**t))
+        np.testing.assert_allclose(np.abs(after - before), 0.1 * factor, rtol=1e-4)
+        assert factor == pytest.approx((1, 0.744, 0.639)[t - 1], abs=5e-4)
+    # the schedule by epochs: at the last step the rate is hardly below the first
+    steps = 4 * 3
+    line = ch11._falling(steps, 1.0)
+    assert line(steps + 1) == 0 and line(3) > 0.8
+    # smaller micro-batches, shorter steps
+    w = np.zeros(2)
+    lengths = [
+        np.linalg.norm(ch11._clip_loop(w, X, y, 1.0, micro, 0.5, 1, clip="each")[0])
+        for micro in (12, 3, 1)
+    ]
+    assert lengths[0] == pytest.approx(0.5) and lengths[0] > lengths[1] > lengths[2]
+    # without a reset, gradient descent on a bowl swings for ever
+    losses = []
+    for epochs in range(200):
+        w = ch11._reset_loop(np.zeros(2), X, y, 0.01, 12, epochs, reset="never")[0]
+        losses.append(np.mean((X @ w - y) ** 2))
+    turns = np.flatnonzero(np.diff(np.sign(np.diff(losses))))
+    assert len(turns) > 3 and max(losses[100:]) > 0.5 * losses[0]
+
+
+def test_central_differences_find_the_wrong_coordinate():
+    for case in ch11.gradient_check.cases(np.random.default_rng(3)):
+        f, grad, x, _ = case.values()
+        errors = ch11._gradient_check(f, grad, x, 1e-5)[0]
+        assert np.sum(errors > 0.4) == 1 and np.sort(errors)[-2] < 1e-5
+
+
+def test_the_global_clip_is_torchs():
+    for a, b, c, limit in (v.values() for v in ch11.clip_global.cases(np.random.default_rng(1))):
+        layers = [torch.zeros(g.shape, dtype=torch.float64, requires_grad=True) for g in (a, b, c)]
+        for parameter, g in zip(layers, (a, b, c)):
+            parameter.grad = torch.tensor(g)
+        norm = torch.nn.utils.clip_grad_norm_(layers, limit)
+        *found, size = ch11._clip_global(a, b, c, limit)
+        assert float(size) == pytest.approx(norm.item(), rel=1e-12)
+        for g, parameter in zip(found, layers):
+            np.testing.assert_allclose(g, parameter.grad.numpy(), rtol=1e-5)
+
+
+def test_the_curves_show_what_their_hints_say():
+    a, b, c, d, e, f = loss_curves()
+    assert a[4] < 0.1 * a[0] and a.argmin() == 4  # falls, then grows by one factor a step
+    np.testing.assert_allclose(a[21:] / a[20:-1], a[-1] / a[-2], rtol=1e-3)
+    low, high = np.flatnonzero(np.diff(np.sign(np.diff(b))) != 0)[[0, 2]] + 1
+    assert b.argmin() == low > 15 and 28 <= high - low <= 34 and (np.diff(b[:16]) < 0).all()
+    assert b[low:].max() > 0.9 * b[0]
+    late = c[30:]
+    np.testing.assert_allclose(late[5:], late[:-5], rtol=0.02)
+    assert np.ptp(late[:5]) > 0.2 and c.max() == c[0]
+    assert d[-1] > 8 and abs(d[30:].mean() - d[-1]) < 0.05 and d[0] - d[-1] > 1
+    others = min(c[-1], e[-1])
+    assert d[-1] > 9 * others
+    assert np.std(np.diff(e[10:31])) > 10 * np.std(np.diff(e[41:])) and e[-1] < c[-1]
+    assert all(np.ptp(e[15:30][k::5]) > 0.05 for k in range(5))  # no period of 5
+    assert f[-1] > 0.88 * f[0] and 0.7 < (f[30] - f[60]) / (f[0] - f[30]) < 1.1
+    assert a[0] == b[0] == c[0] == e[0] == f[0]

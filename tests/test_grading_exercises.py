@@ -64,6 +64,10 @@ SLIPS = [
     ("10_schedules", "test_schedule", "    assert np.isclose(schedule(1, 8.0, 0, 4), 6)\n", ""),
     ("10_schedules", "design", "0.01 * t)", "0.1 * t)"),
     ("10_schedules", "plateau", "bad > patience", "bad >= patience"),
+    ("11_choosing_and_debugging", "schedule_loop", "schedule(t)", "schedule(t - 1)"),
+    ("11_choosing_and_debugging", "gradient_check", "(2 * h)", "h"),
+    ("11_choosing_and_debugging", "clip_global", "c, norm", "c, min(norm, limit)"),
+    ("11_choosing_and_debugging", "diagnose", "1, 4, 5, 6, 7, 2", "1, 4, 5, 2, 7, 6"),
 ]
 
 

@@ -79,6 +79,54 @@ def test_what_is_asked(make, wanted):
     assert "predict=" in spec["call"]
 
 
+RECORD = [{"lr": lr, "beta": beta, "loss": lr + beta} for lr in (1, 2, 3) for beta in (0.5, 0.9)]
+ASKING = {
+    "rate": (lambda p: live.rate("momentum", predict=p), {"what": "factor"}),
+    "stepper": (lambda p: live.stepper(predict=p), {"what": "run"}),
+    "noise_floor": (lambda p: live.noise_floor(predict=p), {"what": "loss"}),
+    "least_squares": (lambda p: live.noise_floor("least_squares", predict=p), {"what": "floor"}),
+    "loss": (lambda p: live.spectrum(predict=p), {"what": "loss", "rule": "adagrad"}),
+    "rates": (lambda p: live.spectrum(predict=p), {"what": "rates", "rule": "adagrad"}),
+    "two_by_two": (lambda p: live.two_by_two(predict=p), {"what": "norm", "step": 4}),
+    "orbit": (lambda p: live.two_by_two(predict=p, steps=90), {"what": "orbit", "step": 9}),
+    "playground": (
+        lambda p: live.playground(predict=p, surfaces=(), steps=50),
+        {"what": "path", "rule": "adam", "step": 5},
+    ),
+    "trust": (
+        lambda p: live.trust(("lars", "adam"), predict=p),
+        {"what": "bars", "rule": "adam"},
+    ),
+    "result_map": (
+        lambda p: live.result_map(RECORD, x="lr", y="beta", value="loss", predict=p),
+        {"what": "best"},
+    ),
+}
+
+
+@pytest.mark.parametrize("which", ASKING)
+def test_every_figure_asks_and_says_so_in_its_call(which):
+    make, wanted = ASKING[which]
+    figure = make(wanted["what"])
+    spec = figure.view.spec
+    assert spec["predict"] == wanted
+    assert "function newPrediction" in figure.view.module
+    if figure.kind != "result_map":  # its record is the notebook's own
+        again = eval(f"live.{figure.kind}({spec['call']})", {"live": live})
+        assert again.view.spec["predict"] == wanted
+    assert "predict" not in make(None).view.spec and "predict=" not in make(None).view.spec["call"]
+
+
+@pytest.mark.parametrize("which", ASKING)
+@pytest.mark.parametrize("bad", ["truth", 3, ["loss"], {"what": "truth"}, {"step": 1}])
+def test_every_figure_names_what_it_can_ask(which, bad):
+    make, wanted = ASKING[which]
+    with pytest.raises(ValueError, match=r"^predict is ") as error:
+        make(bad)
+    assert f"predict is {bad!r}; allowed: " in str(error.value)
+    assert repr(wanted["what"]) in str(error.value)
+
+
 def test_a_figure_that_asks_nothing_does_not_carry_it():
     assert "newPrediction({ figure, names" not in live.descent().view.module.split("mount(")[0]
     assert "function newPrediction" not in live.descent().view.module
@@ -99,9 +147,23 @@ def test_a_figure_that_asks_nothing_does_not_carry_it():
         (lambda: live.descent(predict={"what": "loss", "rule": "lion"}), "predict holds 'lion'"),
         (lambda: live.descent(predict={"what": "path", "step": 101}), "step is 101.*1 to 100"),
         (lambda: live.rate_map(predict="loss"), "predict is 'loss'; allowed: 'path'"),
-        (lambda: live.rate_map(predict="path", show="map"), "predict is 'path'; allowed"),
+        (lambda: live.rate_map(predict="path", show="map"), "predict is 'path'; allowed: None, si"),
+        (lambda: live.rate(predict={"what": "factor", "rule": "adam"}), "predict is .*'factor'"),
+        (lambda: live.noise_floor("least_squares", predict="loss"), "allowed: 'floor'"),
+        (
+            lambda: live.spectrum(predict="rates", show="loss"),
+            "predict is 'rates'; allowed: 'loss'",
+        ),
+        (lambda: live.spectrum(predict={"what": "loss", "rule": "adam"}), "predict holds 'adam'"),
+        (lambda: live.two_by_two(predict={"what": "orbit", "step": 41}), "step is 41.*1 to 40"),
+        (lambda: live.two_by_two(predict="norm", show="orbit"), "predict is 'norm'; .* 'orbit'"),
+        (
+            lambda: live.trust(predict={"what": "bars", "rule": "adagrad"}),
+            "predict holds 'adagrad'",
+        ),
+        (lambda: live.playground(predict="loss"), "predict is 'loss'; allowed: 'path'"),
     ],
-    ids=range(8),
+    ids=range(16),
 )
 def test_a_bad_argument_is_named_with_what_is_allowed(make, words):
     with pytest.raises(ValueError, match=words):

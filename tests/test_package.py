@@ -18,7 +18,7 @@ LEVELS = [
     {"rules", "schedules", "conversions"},
     {"syntax", "surfaces", "symbolic", "torch_optim", "tasks"},
     {"training", "plots"},
-    {"experiments", "live"},
+    {"data_parallel", "experiments", "live"},
 ]
 
 

@@ -8,6 +8,7 @@ from optlib_checks.ch03 import momentum_record
 from optlib_checks.ch05 import adagrad_record
 from optlib_checks.ch07 import recorded_path
 from optlib_checks.ch08 import decay_record
+from optlib_checks.ch11 import loss_curves
 from optlib_checks.check import EXERCISES, check
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "adagrad_record",
     "check",
     "decay_record",
+    "loss_curves",
     "momentum_record",
     "recorded_path",
 ]

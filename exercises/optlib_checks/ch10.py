@@ -222,14 +222,12 @@ def _right_interp(t, lr, warmup, steps):
     return float(np.interp(t, [0, warmup, steps], [0 if warmup else lr, lr, 0]))
 
 
-def _right_added(t, lr, warmup, steps):
-    rate = 0.0 if warmup else lr
-    for k in range(1, min(t, steps) + 1):
-        rate += lr / warmup if k <= warmup else -lr / (steps - warmup)
-    return rate if t < steps else 0.0
+def _right_difference(t, lr, warmup, steps):
+    risen = np.clip(t, 0, warmup) / warmup if warmup else 1.0
+    return lr * (risen - np.clip(t - warmup, 0, steps - warmup) / (steps - warmup))
 
 
-_RIGHT = (_line, _right_min, _right_interp, _right_added)
+_RIGHT = (_line, _right_min, _right_interp, _right_difference)
 _WRONG = (
     ("zero", "the first value"),
     ("late", "the peak"),
@@ -250,7 +248,8 @@ def _implementation(function, change, slip):
     """One schedule like any other from outside; ``slip`` is the class of its mistake."""
 
     def schedule(t, lr, warmup, steps):
-        return np.asarray(function(t, lr, warmup, steps, **change), dtype=float)
+        numbers = map(float, (t, lr, warmup, steps))  # an array of t fails in all alike
+        return np.asarray(function(*numbers, **change), dtype=float)
 
     schedule.slip = slip
     return schedule

@@ -44,6 +44,13 @@ NAMES = (
     "adam_sharpness",
     "bias_correction",
     "adamw_map",
+    "large_batch",
+    "schedules_mnist1d",
+    "warmup_range",
+    "one_cycle_mnist1d",
+    "tuning_budget",
+    "best_rate",
+    "broken_runs",
 )
 RESULTS = Path(__file__).parent / "results"
 

@@ -66,7 +66,6 @@ def converter(
         "converter",
         name,
         frame.compose(
-            "curves.js",
             "converter.js",
             RULES=frame.table({n: syntax.javascript(r) for n, r in used.items()}),
             DIALECTS=frame.table({d.name: _javascript(d) for d in DIALECTS.values()}),

@@ -21,22 +21,23 @@ function layout(spec, width) {
 
 // Whole powers of ten around all losses; what has exploded may leave the picture at the top.
 function lossAxis({ shown, lowest }) {
+  const told = shown.filter((r) => !r.apart), asks = told.length < shown.length;
   if (lowest === null) {
-    let low = Infinity, high = -Infinity;
-    for (const r of shown) for (let k = 0; k <= r.last; k++) [low, high] = [Math.min(low, r.loss[k]), Math.max(high, r.loss[k])];
+    let [low, high] = asks ? [shown[0].loss[0] - 5, shown[0].loss[0] + 5] : [Infinity, -Infinity];
+    for (const r of told) for (let k = 0; k <= r.last; k++) [low, high] = [Math.min(low, r.loss[k]), Math.max(high, r.loss[k])];
     const first = shown.length ? shown[0].loss[0] : 1, reach = 20 * (Math.abs(first) + 1);
     [low, high] = [Math.max(low, first - reach), Math.min(high, first + reach)];
     return low < high ? { low, high, name: "loss" } : { low: first - 1, high: first + 1, name: "loss" };
   }
-  let low = Infinity, high = 0;
-  for (const r of shown) {
+  const first = shown.length ? shown[0].loss[0] - lowest : 1;
+  let [low, high] = asks ? [1e-8 * first, 100 * first] : [Infinity, 0];
+  for (const r of told) {
     for (let k = 0; k <= r.last; k++) {
       const v = r.loss[k] - lowest;
       if (v > high) high = v;
       if (v < low && v > 0) low = v;
     }
   }
-  const first = shown.length ? shown[0].loss[0] - lowest : 1;
   high = Math.min(high, 1e6 * first) || 1;
   low = Math.min(Math.max(low, 1e-20 * high), high / 10);
   return { low: Math.floor(Math.log10(low)), high: Math.ceil(Math.log10(high)), log: true, name: Math.abs(lowest) < 1e-9 ? "loss" : "loss above the minimum" };
@@ -85,7 +86,7 @@ const descent = (spec) => {
     predict(data, view) {
       if (spec.predict.what !== "loss") return base.predict(data, view);
       const r = data.runs.find((run) => run.name === spec.predict.rule), y = lossAxis(data);
-      return r.on ? lossTask(r, data.steps, y, layout(spec, view.width).loss, (t) => (t > r.last ? Infinity : r.loss[t] - (y.log ? data.lowest : 0))) : null;
+      return r.on ? lossTask(r.look[4], data.steps, y, layout(spec, view.width).loss, (t) => (t > r.last ? Infinity : r.loss[t] - (y.log ? data.lowest : 0))) : null;
     },
   };
 };

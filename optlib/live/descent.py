@@ -76,7 +76,7 @@ def descent(
         raise ValueError(f"show is {show!r}; allowed: 'map', 'loss' or both")
     shown = shown_of(shown, cast)
     panels = {"loss": "loss", "path": "map"}
-    asked = prediction_of(predict, cast, shown, steps, [p for p in panels if panels[p] in show])
+    asked = prediction_of(predict, cast, shown, [p for p in panels if panels[p] in show], steps)
 
     plan = plan_of(cast, hyper, controls, ranges or {})
     settings = race_settings(cast, places, plan, steps, step, shown, tune)
@@ -95,7 +95,6 @@ def descent(
 
     module = frame.compose(
         "paths.js",
-        *(["predict.js"] if asked else []),
         "descent.js",
         SCHEDULES=frame.table({k: text for k, text in offered.items() if k != "constant"}),
         **race_constants(cast, places),
@@ -109,7 +108,6 @@ def descent(
         ("schedules", repr(tuple(offered)) if len(offered) > 1 else None),
         ("ranges", repr(ranges) if ranges else None),
         ("show", repr(show) if len(show) == 1 else None),
-        ("predict", repr(predict) if predict else None),
         *((key, value) for key, value in hyper.items() if key not in plan.names),
     ]
     titles = ", ".join(plots.label(r) for r in cast)
@@ -128,8 +126,8 @@ def descent(
             "own": plan.own,
             "noise": noisy,
             "schedules": len(offered) > 1,
-            **({"predict": asked} if asked else {}),
         },
+        predict=asked,
     )
 
 

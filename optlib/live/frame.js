@@ -4,7 +4,8 @@
 //   height(width), describe(data), table(data)
 // and, if it has them: active(get) names of the settings that matter now; series(data) rows of the
 // legend; handles(data, view) things to drag; press(x, y, data, view) what a click changes;
-// changed(name, get) what follows from a change; panel(node, data, set) elements below the picture;
+// changed(name, get) what follows from a change; panel(node, data, set, ask) elements below the picture,
+// where ask() draws again;
 // span(get) first and last step, where they vary; predict(data, view), see predict.js.
 
 const THEMES = {
@@ -414,6 +415,7 @@ function mount(figure, model, el) {
       data = figure.compute(get, memo);
       view = { ...size(), theme: theme(), memo, get };
       prediction?.show(data, view);
+      memo.asking = prediction?.open();
       const ratio = window.devicePixelRatio || 1;
       const [w, h] = [Math.round(view.width * ratio), Math.round(view.height * ratio)];
       if (canvas.width !== w || canvas.height !== h) {
@@ -427,7 +429,7 @@ function mount(figure, model, el) {
       dress();
       canvas.setAttribute("aria-label", figure.describe(data));
       showSeries();
-      figure.panel?.(panel, data, set);
+      figure.panel?.(panel, data, set, ask);
       showHandles();
       if (values.open) showTable();
       player?.show();
@@ -492,7 +494,7 @@ function mount(figure, model, el) {
 
   function showControls(box) {
     const active = figure.active ? figure.active(get) : new Set(names);
-    if (asking()) active.delete("step");
+    if (asking()) for (const name of prediction.aside) active.delete(name);
     if (player) player.node.hidden = asking();
     for (const name of names) {
       for (const node of box.querySelectorAll(":scope .live-for-" + name)) node.classList.toggle("live-off", !active.has(name));
@@ -721,7 +723,7 @@ function mount(figure, model, el) {
   addEventListener("hashchange", readAddress);
   readAddress();
   // Before it is seen, and so drawn, the figure says what it shows and its buttons what they do.
-  memo.asking = prediction?.asking();
+  memo.asking = prediction?.asking(); // there is no size yet, so it is not known whether there is a task
   try {
     canvas.setAttribute("aria-label", figure.describe(figure.compute(get, memo)));
   } catch {

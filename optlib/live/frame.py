@@ -282,7 +282,7 @@ class LiveFigure(widgets.VBox):
         display(self._repr_mimebundle_(), raw=True)
 
 
-def build(kind, name, module, settings, call, alt, paint, data=None, span=None):
+def build(kind, name, module, settings, call, alt, paint, data=None, span=None, predict=None):
     """Put a figure together: traits, controls, and the links between them.
 
     kind : the Python function ("descent"). name : what a link to the figure calls it.
@@ -291,9 +291,13 @@ def build(kind, name, module, settings, call, alt, paint, data=None, span=None):
     alt : what the figure shows, in a few words. paint : draws it as it stands at first into a
     matplotlib Figure, for pages without scripts. data : what else the JavaScript needs to know.
     span : (first, last) step, if the figure changes it: then the view has traits of these names.
+    predict : what the reader is to predict first, {"what": ..., and more} as asked_of gives it.
     """
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][\w-]*", name):
         raise ValueError(f"name is {name!r}; allowed: a letter, then letters, digits, - or _")
+    if predict:
+        module = Module((module.files[0], "predict.js", *module.files[1:]), module.own)
+        call += f", predict={predict if len(predict) > 1 else predict['what']!r}"
     spec = {
         "name": name,
         "kind": kind,
@@ -304,6 +308,7 @@ def build(kind, name, module, settings, call, alt, paint, data=None, span=None):
         "limits": {s.name: list(s.limits) for s in settings if s.limits},
         "marks": {s.name: s.marks for s in settings if s.marks},
         **(data or {}),
+        **({"predict": predict} if predict else {}),
     }
     values = {s.name: s.value for s in settings}
     if span:
@@ -321,6 +326,27 @@ def build(kind, name, module, settings, call, alt, paint, data=None, span=None):
         setting.control.add_class(f"live-for-{setting.name}")
         controls[setting.name] = setting.control
     return LiveFigure(kind, view, controls, paint)
+
+
+def asked_of(predict, allowed, keys=()):
+    """What a figure asks: {"what": one of allowed, and those of keys that are given}, or None.
+
+    predict : None, one of allowed, or a dict with "what" and maybe some of keys.
+    Raises ValueError that names the value and what is allowed.
+    """
+    if predict is None:
+        return None
+    given = {"what": predict} if isinstance(predict, str) else predict
+    if (
+        not isinstance(given, dict)
+        or set(given) - {"what", *keys}
+        or given.get("what") not in allowed
+    ):
+        names = ", ".join(map(repr, allowed)) or "None, since show has no panel for it"
+        more = " and ".join(map(repr, keys))
+        also = f", or a dict with 'what' and maybe {more}" if keys and allowed else ""
+        raise ValueError(f"predict is {predict!r}; allowed: {names}{also}")
+    return dict(given)
 
 
 def compose(*files, **constants):

@@ -122,7 +122,7 @@ function quadratic(spec, get, memo) {
   for (const key of spec.free) hyper[key] = get(key);
   const size = curvatures.length * seeds, sd = noise / Math.sqrt(get("batch")), q = sd * sd;
   if (memo.seed !== seed) [memo.seed, memo.z] = [seed, deviates(seed, steps * size)];
-  const shown = get("shown"), key = JSON.stringify([hyper, sd, average, decay, seed]), now = { batch: get("batch"), step: Math.min(get("step"), steps) };
+  const shown = get("shown"), key = JSON.stringify([hyper, sd, average, decay, seed]), now = { batch: get("batch"), step: Math.min(get("step"), steps), hidden: memo.asking === true };
   const withStep = (kept) => ({ ...kept, ...now, curves: kept.curves.map((c) => Object.assign(c, { on: shown.includes(c.key) })) });
   if (memo.key === key) return withStep(memo.kept);
   const found = cloud(RULE, { curvatures, start, steps, seeds, sd, hyper, z: memo.z, average, decay });
@@ -262,7 +262,7 @@ function interpolation(spec, get, memo) {
     { key: "loss", label: "training loss", values: mean("loss") },
     { key: "least", label: "its minimum", values: runs[0].loss.map(() => least) },
   ].map((c) => ({ ...c, on: shown.includes(c.key), end: c.values.at(-1), tail: lastTenth(c.values) }));
-  return { ...options, d, n: rows, seeds, every, runs, curves, sweep: memo.sweeps.get(key), least, diverged, grows: curves[1].tail > 10 * curves[1].values[0] };
+  return { ...options, d, n: rows, seeds, hidden: memo.asking === true, every, runs, curves, sweep: memo.sweeps.get(key), least, diverged, grows: curves[1].tail > 10 * curves[1].values[0] };
 }
 
 // ---- drawing
@@ -272,12 +272,17 @@ const tint = (k, theme) => [FIRST, SECOND, [theme.ink, theme.ink]][k][+theme.dar
 const DASH = [[], [8, 4], []];
 const tall = (wide, width) => (wide ? Math.max(280, width * 0.4) : Math.max(240, width * 0.72));
 
-function drawQuadraticLoss(ctx, data, { theme }, box) {
-  const { steps, curves, step, path, seeds, directions } = data, on = curves.filter((c) => c.on), cap = 1e3 * data.total.expected[0];
-  const seen = on.flatMap((c) => [...c.expected, ...c.loss, Number.isFinite(c.floor) ? c.floor : 0]);
-  const scale = { ...decadesAround(seen, cap), name: "loss" };
+// Where the loss is to be predicted, the axis must not tell how low it goes.
+function quadraticScale({ curves, total }, { predict }) {
+  const first = total.expected[0], seen = curves.filter((c) => c.on).flatMap((c) => [...c.expected, ...c.loss, Number.isFinite(c.floor) ? c.floor : 0]);
+  return { ...(predict ? decadesAround([first / 1e5, 10 * first], Infinity) : decadesAround(seen, 1e3 * first)), name: "loss" };
+}
+
+function drawQuadraticLoss(ctx, data, { theme }, box, spec) {
+  const { steps, curves, step, path, seeds, directions } = data, on = curves.filter((c) => c.on), scale = quadraticScale(data, spec);
   const { X, Y } = axes(ctx, box, { low: 0, high: steps, name: "step t" }, scale, theme, { grid: true });
   const height = (v) => Y(Math.min(1e300, Math.max(v, 10 ** (scale.low - 1))));
+  if (data.hidden) return;
   inside(ctx, box, () => {
     ctx.lineJoin = "round";
     ctx.lineWidth = 1;
@@ -335,6 +340,7 @@ function drawCloud(ctx, data, { theme }, box, spec) {
       const level = 10 ** (top - k / 2);
       ellipse(0, 0, Math.sqrt((2 * level) / a.curvature), Math.sqrt((2 * level) / b.curvature));
     }
+    if (data.hidden) return;
     ctx.fillStyle = tint(0, theme);
     ctx.globalAlpha = 0.6;
     let out = 0;
@@ -363,6 +369,7 @@ function drawCloud(ctx, data, { theme }, box, spec) {
 function drawPaths(ctx, data, { theme }, box, spec) {
   const { path, seeds, directions, steps, step } = data, [a] = directions, [low, high] = spec.window;
   const { X, Y } = axes(ctx, box, { low: 0, high: steps, name: "step t" }, { low, high, name: "θ" }, theme, { grid: true });
+  if (data.hidden) return;
   inside(ctx, box, () => {
     ctx.strokeStyle = tint(0, theme);
     ctx.lineWidth = 1;
@@ -378,9 +385,10 @@ function drawPaths(ctx, data, { theme }, box, spec) {
 
 function drawLeastSquares(ctx, data, { theme }, box) {
   const { curves, every, runs, diverged } = data, on = curves.filter((c) => c.on), count = curves[0].values.length;
-  const scale = { ...decadesAround(on.flatMap((c) => [...c.values]), 1e3 * curves[1].values[0]), name: "loss" };
+  const around = data.hidden ? LEFT : decadesAround(on.flatMap((c) => [...c.values]), 1e3 * curves[1].values[0]), scale = { ...around, name: "loss" };
   const { X, Y } = axes(ctx, box, { low: 0, high: (count - 1) * every, name: "step t" }, scale, theme, { grid: true });
   const height = (v) => Y(Math.min(1e300, Math.max(v, 10 ** (scale.low - 1))));
+  if (data.hidden) return;
   inside(ctx, box, () => {
     ctx.lineJoin = "round";
     for (const c of on) {
@@ -406,10 +414,15 @@ function drawLeastSquares(ctx, data, { theme }, box) {
   });
 }
 
-const sweepScales = (data, columns) => ({ x: { low: 0, high: columns[1], name: "columns d" }, y: { ...decadesAround([...data.sweep.map((p) => p[1]), data.curves[0].tail], 1e3), name: "loss above its minimum, at the end" } });
+const LEFT = { low: -9, high: 0, log: true }; // what may be left of the loss, where that is to be predicted
+
+const sweepScales = (data, { columns, predict }) => ({
+  x: { low: 0, high: columns[1], name: "columns d" },
+  y: { ...(predict ? LEFT : decadesAround([...data.sweep.map((p) => p[1]), data.curves[0].tail], 1e3)), name: "loss above its minimum, at the end" },
+});
 
 function drawSweep(ctx, data, { theme }, box, spec) {
-  const { x, y } = sweepScales(data, spec.columns), { X, Y } = axes(ctx, box, x, y, theme, { grid: true });
+  const { x, y } = sweepScales(data, spec), { X, Y } = axes(ctx, box, x, y, theme, { grid: true });
   const height = (v) => Y(Number.isFinite(v) ? Math.min(1e300, Math.max(v, 10 ** (y.low - 1))) : 1e300);
   inside(ctx, box, () => {
     ctx.strokeStyle = theme.ink;
@@ -419,10 +432,11 @@ function drawSweep(ctx, data, { theme }, box, spec) {
     ctx.setLineDash([]);
     ctx.strokeStyle = ctx.fillStyle = tint(0, theme);
     ctx.lineWidth = 1.4;
-    polyline(ctx, data.sweep.length, (k) => X(data.sweep[k][0]), (k) => height(data.sweep[k][1]));
-    for (const [d, v] of data.sweep) marker(ctx, "o", X(d), height(v), 2.6);
+    const sweep = data.hidden ? data.sweep.slice(0, 1) : data.sweep;
+    polyline(ctx, sweep.length, (k) => X(sweep[k][0]), (k) => height(sweep[k][1]));
+    for (const [d, v] of sweep) marker(ctx, "o", X(d), height(v), 2.6);
     ctx.strokeStyle = theme.muted;
-    line(ctx, X(data.d), box.top, X(data.d), box.top + box.height);
+    if (!data.hidden) line(ctx, X(data.d), box.top, X(data.d), box.top + box.height);
     ctx.font = theme.font;
     ctx.fillStyle = theme.ink;
     ctx.textBaseline = "bottom";
@@ -436,14 +450,16 @@ const gone = (v) => (Number.isFinite(v) ? short(v) : "none");
 
 const averaged = (data) => ({ none: "the iterate", "last half": `the average since step ${Math.floor(data.steps / 2)}`, EMA: "the exponential average" })[data.average];
 
-function quadraticWords({ hyper, batch, curves, total, diverged, ...data }) {
+function quadraticWords({ hyper, batch, curves, total, diverged, hidden, ...data }) {
   const setting = `Step size ${short(hyper.lr)}, batch size ${batch}, ${averaged(data)}`;
+  if (hidden) return `${setting}: the loss is for you to predict.`;
   const each = curves.map((c) => `${c.label} ${short(c.measured)} measured, ${short(c.theory)} expected`).join("; ");
   const floor = diverged ? "no floor, it diverges" : data.last ? "no floor, the average goes on falling" : `floor in theory ${short(total.floor)}`;
   return `${setting}: ${floor}. Loss ${data.last ? "at the last step" : "in the last half"}, mean of ${data.seeds} seeds: ${each}.`;
 }
 
-function leastWords({ d, n, lr, batch, curves, least, diverged, grows, seeds, steps, ...data }) {
+function leastWords({ d, n, lr, batch, curves, least, diverged, grows, seeds, steps, hidden, ...data }) {
+  if (hidden) return `${n} rows, step size ${short(lr)}, batch size ${batch}: what is left of the loss is for you to predict.`;
   const [above] = curves;
   const end = diverged ? `diverged at step ${diverged}` : `${grows ? "the loss grows, no floor: " : ""}loss above the minimum ${short(above.tail)} over the last tenth of ${steps} steps`;
   return `${n} rows, ${d} columns, step size ${short(lr)}, batch size ${batch}, ${averaged({ steps, ...data })}: ${end}; least loss ${short(least)}, mean of ${seeds} data sets.`;
@@ -455,24 +471,26 @@ const PROBLEMS = {
     draw(ctx, data, view) {
       const [left, right] = twoPanels(view.width, 0.44, tall).boxes;
       (data.directions.length > 1 ? drawCloud : drawPaths)(ctx, data, view, left, spec);
-      drawQuadraticLoss(ctx, data, view, right);
+      drawQuadraticLoss(ctx, data, view, right, spec);
     },
     describe: quadraticWords,
-    series: ({ curves, total, last }, { theme }) => ({
+    series: ({ curves, total, last, hidden }, { theme }) => ({
       head: ["loss", "floor in theory", "expected", "measured"],
-      series: curves.map((c, i) => ({ key: c.key, label: c.label, on: c.on, colour: tint(c === total && curves.length > 1 ? 2 : i, theme), cells: [Number.isFinite(c.floor) && last ? "→ 0" : gone(c.floor), short(c.theory), short(c.measured)] })),
+      series: curves.map((c, i) => ({ key: c.key, label: c.label, on: c.on, colour: tint(c === total && curves.length > 1 ? 2 : i, theme), cells: hidden ? ["?", "?", "?"] : [Number.isFinite(c.floor) && last ? "→ 0" : gone(c.floor), short(c.theory), short(c.measured)] })),
     }),
     panel(node, data) {
       const when = data.last ? `at step ${data.steps}` : `mean of steps ${data.from} to ${data.steps}`;
       const text = `Expected (dashed): exact. Measured: ${data.seeds} seeds. Both: ${when}, of ${averaged(data)}.`;
       if (node.textContent !== text) node.textContent = text;
     },
-    table: ({ curves, steps }) => ({
+    predict: (data, view) => lossTask(`${averaged(data)}, with noise of standard deviation ${short(spec.noise / Math.sqrt(data.batch))} on each gradient component,`, data.steps, quadraticScale(data, spec), twoPanels(view.width, 0.44, tall).boxes[1], (t) => data.total.expected[t], "expected loss"),
+    table: ({ curves, steps, hidden }) => ({
       head: ["step", ...curves.flatMap((c) => [`${c.label}: expected`, `${c.label}: measured`])],
-      rows: Array.from({ length: steps + 1 }, (_, t) => [t, ...curves.flatMap((c) => [c.expected[t], c.loss[t]])]),
+      rows: Array.from({ length: hidden ? 1 : steps + 1 }, (_, t) => [t, ...curves.flatMap((c) => [c.expected[t], c.loss[t]])]),
     }),
   }),
   least_squares: (spec) => ({
+    aside: ["d"],
     compute: (get, memo) => interpolation(spec, get, memo),
     draw(ctx, data, view) {
       const [left, right] = twoPanels(view.width, 0.54, tall).boxes;
@@ -480,13 +498,22 @@ const PROBLEMS = {
       drawSweep(ctx, data, view, right, spec);
     },
     describe: leastWords,
-    series: ({ curves, diverged }, { theme }) => ({
+    series: ({ curves, diverged, hidden }, { theme }) => ({
       head: ["loss", "at the last step", "mean of the last tenth"],
-      series: curves.map((c, k) => ({ key: c.key, label: c.label, on: c.on, colour: tint(k, theme), dash: [[], [8, 4], [2, 3]][k], weight: [2.4, 1.4, 1.4][k], cells: diverged && k < 2 ? ["diverged at step " + diverged, ""] : [short(c.end), short(c.tail)] })),
+      series: curves.map((c, k) => ({ key: c.key, label: c.label, on: c.on, colour: tint(k, theme), dash: [[], [8, 4], [2, 3]][k], weight: [2.4, 1.4, 1.4][k], cells: hidden ? ["?", "?"] : diverged && k < 2 ? ["diverged at step " + diverged, ""] : [short(c.end), short(c.tail)] })),
     }),
-    table: ({ curves, every }) => ({ head: ["step", ...curves.map((c) => c.label)], rows: Array.from(curves[0].values, (_, k) => [k * every, ...curves.map((c) => c.values[k])]) }),
+    table: ({ curves, every, hidden }) => ({ head: ["step", ...curves.map((c) => c.label)], rows: Array.from(hidden ? [] : curves[0].values, (_, k) => [k * every, ...curves.map((c) => c.values[k])]) }),
+    // What is left of the loss against d; what is left with the fewest columns is given.
+    predict({ n, sweep, ...data }, view) {
+      const [given, ...rest] = sweep, marks = evenly(0, spec.columns[1]).map((d) => rest.reduce((a, b) => (Math.abs(b[0] - d) < Math.abs(a[0] - d) ? b : a)));
+      return curveTask({
+        what: `how far the training loss on ${n} rows ends above its minimum, against the number of columns d (first point: ${short(given[1])} with ${given[0]} columns)`,
+        box: twoPanels(view.width, 0.54, tall).boxes[1], ...sweepScales({ sweep, ...data }, spec), given,
+        places: [...new Set(marks)].map(([d]) => d), label: (d) => `d = ${d}`, truth: (d) => sweep.find((p) => p[0] === d)[1],
+      });
+    },
     handles(data, view) {
-      const [, box] = twoPanels(view.width, 0.54, tall).boxes, [low, high] = spec.columns, { y } = sweepScales(data, spec.columns);
+      const [, box] = twoPanels(view.width, 0.54, tall).boxes, [low, high] = spec.columns, { y } = sweepScales(data, spec);
       const to = (v) => ({ d: Math.min(high, Math.max(low, Math.round(v))) }), at = data.curves[0].tail;
       const share = Math.min(1, Math.max(0, ((at > 0 ? Math.log10(at) : y.low) - y.low) / (y.high - y.low)));
       return [{

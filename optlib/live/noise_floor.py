@@ -36,6 +36,7 @@ def noise_floor(
     shown=None,
     controls=None,
     ranges=None,
+    predict=None,
     **hyper,
 ):
     """Stochastic gradient descent and the loss below which its noise does not let it -> LiveFigure.
@@ -61,12 +62,16 @@ def noise_floor(
         "direction 0", "direction 1", "sum"; or of "above", "loss", "least".
     controls : names of the settings that get a control (default: all). ranges : {setting:
         (low, high)}. hyper : the rule's other hyperparameters.
+    predict : on the quadratic "loss", the expected loss over the steps; for least squares "floor",
+        how far the loss ends above its minimum, against d. The reader first draws it, then sees the
+        truth and how far off it was.
 
     Raises ValueError or TypeError that names the argument, its value and what is allowed.
     """
     if problem not in ("quadratic", "least_squares"):
         raise ValueError(f"problem is {problem!r}; allowed: 'quadratic', 'least_squares'")
     plane = problem == "quadratic"
+    asked = frame.asked_of(predict, ("loss",) if plane else ("floor",))
     chosen = by_name(rule)
     check_linear(chosen)
     if not plane and chosen.name != "gradient_descent":
@@ -180,6 +185,7 @@ def noise_floor(
             "free": list(free),
             "fixed": {},
         },
+        predict=asked,
     )
 
 

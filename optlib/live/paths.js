@@ -49,8 +49,10 @@ function compute(spec, get, memo) {
     for (const [key, from] of Object.entries(spec.arguments[name])) hyper[key] = typeof from === "string" ? get(from) : from;
     const rate = schedule === "constant" ? null : (t) => SCHEDULES[schedule](t, { lr: hyper.lr });
     const on = shown.includes(name);
-    const hidden = memo.asking === true && spec.predict.rule === name;
-    return { name, on, hidden, look: LOOKS[name], ...(on ? race(RULES[name], surface, { start, steps, hyper, rate, noise }) : {}) };
+    const asked = spec.predict?.rule === name, hidden = asked && memo.asking === true;
+    // What is to be predicted has no say in the axis, which would tell of it.
+    const apart = hidden || (asked && spec.predict.what === "loss");
+    return { name, on, hidden, apart, look: LOOKS[name], ...(on ? race(RULES[name], surface, { start, steps, hyper, rate, noise }) : {}) };
   });
   const lowest = surface.minimisers.length ? Math.min(...surface.minimisers.map(([x, y]) => surface.f(x, y))) : null;
   return { surface, start, steps, runs, lowest, step: Math.min(get("step"), steps), shown: runs.filter((r) => r.on) };

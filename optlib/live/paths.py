@@ -170,23 +170,22 @@ def tuned_settings(plan, shown, tune):
     return plan.settings
 
 
-def prediction_of(predict, cast, shown, steps, allowed):
-    """What the reader is to predict, as the frame wants it: {"what", "rule", "step"}, or None.
+def prediction_of(predict, cast, shown, allowed, steps=None):
+    """What the reader is to predict of one rule, as the frame wants it, or None.
 
     predict : one of allowed, or a dict with "what", and maybe "rule" (default: the last one shown)
-    and "step" (for "path"; default: a tenth of the run).
+    and, where steps is given, "step" (of a place on a path; default: a tenth of the run).
     """
-    if predict is None:
+    given = frame.asked_of(predict, allowed, ("rule", "step") if steps else ("rule",))
+    if given is None:
         return None
-    given = {"what": predict} if isinstance(predict, str) else dict(predict)
-    unknown = set(given) - {"what", "rule", "step"}
-    if unknown or given.get("what") not in allowed:
-        raise ValueError(
-            f"predict is {predict!r}; allowed: {', '.join(map(repr, allowed))}, or a dict with "
-            "'what', 'rule' and 'step'"
-        )
     among("predict", [given.setdefault("rule", (shown or tuple(cast))[-1])], cast)
-    return {**given, "step": whole("step", given.get("step", max(1, steps // 10)), 1, steps)}
+    return {**given, **at_step(given, steps)} if steps else given
+
+
+def at_step(given, steps):
+    """{"step": the step asked about}: the one given, or a tenth of the run."""
+    return {"step": whole("step", given.get("step", max(1, steps // 10)), 1, steps)}
 
 
 def race_constants(cast, places):

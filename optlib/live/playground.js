@@ -122,8 +122,8 @@ function drawScene(ctx, { surface, shown, step, start }, { theme, memo, ratio, g
       if (within([x, y], surface.window)) cross(ctx, ...cam.project(place(x, y)), theme);
     }
     ctx.globalAlpha = 1;
-    const lines = shown.map((r) => [r, along(surface, fine, cam, r, Math.min(step, r.last))]);
-    for (const [r, points] of lines) drawRun(ctx, points, r, theme, Math.min(step, r.last));
+    const lines = shown.map((r) => [r, along(surface, fine, cam, r, upTo(r, step))]);
+    for (const [r, points] of lines) drawRun(ctx, points, r, theme, upTo(r, step));
     faintly(place(...start));
     discs("o", ...cam.project(place(...start)), [6.5, theme.paper], [5.5, theme.ink], [3.2, theme.paper]);
     for (const [r, points] of lines) {
@@ -153,6 +153,7 @@ const playground = (spec) => {
     ...base,
     pad,
     tools,
+    aside: ["step", ...TURN],
     close: () => memo?.renderer?.close(),
     height: (width) => rooms(width).height,
     draw(ctx, data, view) {

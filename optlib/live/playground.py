@@ -13,6 +13,7 @@ from .paths import (
     first_runs,
     places_of,
     plan_of,
+    prediction_of,
     race_constants,
     race_settings,
     shown_of,
@@ -73,6 +74,7 @@ def playground(
     azimuth=None,
     elevation=None,
     zoom=1.0,
+    predict=None,
     **hyper,
 ):
     """A surface in three dimensions that the reader turns, and a race on it -> LiveFigure.
@@ -92,6 +94,8 @@ def playground(
         (low, high)}.
     azimuth : degrees by which the viewer stands to the right of the negative y axis, -180 to 180.
     elevation : degrees above the horizon, 2.5 to 89.5. zoom : 0.5 to 4.
+    predict : "path": the reader first clicks on the map where the last rule shown will be,
+        then sees the truth; {"what": "path", "rule": "adam", "step": 12} says more.
     hyper : as in :func:`descent`. A learning rate not given is the one, of five a decade, that
         brings the loss lowest while the path stays in the window; choosing a surface does the same.
 
@@ -102,6 +106,7 @@ def playground(
     first = next(iter(places.values()))
     steps = whole("steps", steps, 1, 2000)
     shown = shown_of(shown, cast)
+    asked = prediction_of(predict, cast, shown, ("path",), steps)
     given = dict(hyper)
 
     rates = {s.name: {r.name: _rate(r, s, steps) for r in cast.values()} for s in places.values()}
@@ -149,6 +154,7 @@ def playground(
             "own": plan.own,
             "scenes": _scenes(places, settings, plan, rates),
         },
+        predict=asked,
     )
 
 

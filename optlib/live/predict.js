@@ -1,22 +1,27 @@
 // Predict first, then see. A figure with spec.predict supplies
-//   predict(data, view) -> null or { ask, box, x, y, curve, given, points: [{ label, at: [x, y] }] }
+//   predict(data, view) -> null or { ask, box, x, y, curve, bars, given, points: [{ label, at: [x, y] }] }
 // ask: the task in words; box, x, y: where and on which axes; points: what is true, at null where
-// there is no truth. In a curve x is given and only y is asked; given: where the guesses begin.
+// there is no truth. In a curve x is given and only y is asked; bars: a curve of points that are not
+// joined; given: where the guesses begin. An axis with cells, their names, is chosen from cell by
+// cell; tell(guesses), if the figure has it, is the verdict in place of scored.
+// aside: settings on which the truth does not depend (default: the step shown); they have no control
+// while the figure asks, and a prediction outlives their change.
 // While memo.asking is true the figure does not show what is asked. Nothing is stored or sent.
 
 const clipped = (v, axis) => {
   const [low, high] = axis.log ? [10 ** axis.low, 10 ** axis.high] : [axis.low, axis.high];
-  return Math.min(high, Math.max(low, v));
+  return Number.isNaN(v) ? high : Math.min(high, Math.max(low, v));
 };
 const share = (v, axis) => ((axis.log ? Math.log10(v) : v) - axis.low) / (axis.high - axis.low);
 const valueAt = (part, axis) => {
   const v = axis.low + (axis.high - axis.low) * part;
+  if (axis.cells) return clipped(Math.floor(v), { low: 0, high: axis.cells.length - 1 }) + 0.5;
   return clipped(+(axis.log ? 10 ** v : v).toPrecision(4), axis);
 };
 
 // The guesses beside the truth: words with their number, and rows for a table. What lies outside the
-// axis counts as its edge.
-function scored(guesses, { x, y, curve, points }) {
+// axis counts as its edge, what is no number as the upper one.
+function scored(guesses, { x, y, curve, bars, points }) {
   const known = points.map((p, k) => [p, guesses[k]]).filter(([p]) => p.at);
   if (!curve) {
     const said = points.map((p, k) => {
@@ -32,34 +37,48 @@ function scored(guesses, { x, y, curve, points }) {
   const text = y.log
     ? `Within a factor of 2 at ${near} of ${off.length} points. Your median error is a factor of ${short(+(10 ** middle).toPrecision(2))}.`
     : `Within 10 % of the axis at ${near} of ${off.length} points. Your median error is ${short(+middle.toPrecision(2))}.`;
-  return { text, head: [x.name, `your ${y.name}`, y.name], rows: known.map(([p, guess]) => [guess[0], guess[1], p.at[1]]) };
+  return { text, head: [x.name, `your ${y.name}`, y.name], rows: known.map(([p, guess]) => [bars ? p.label : guess[0], guess[1], p.at[1]]) };
 }
 
-// The task to draw a run's loss, which is loss(t) at step t, on the axis y in the box.
-function lossTask(r, steps, y, box, loss) {
-  const count = Math.min(12, steps), times = Array.from({ length: count }, (_, k) => Math.round((steps * (k + 1)) / count));
-  return {
-    ask: `Before you see it: draw the loss of ${r.look[4]} over ${steps} steps, with the pointer or, at the ring, with the arrow keys.`,
-    box, x: { low: 0, high: steps, name: "step t" }, y, curve: true, given: [0, loss(0)],
-    points: times.map((t) => ({ label: `step ${t}`, at: [t, loss(t)] })),
-  };
+// The task to draw what is true(v) at each of the places v along x; what names it in words.
+const curveTask = ({ what, box, x, y, bars, given, places, label, truth }) => ({
+  ask: `Before you see it: ${bars ? "set" : "draw"} ${what}, with the pointer or, at the ring, with the arrow keys.`,
+  box, x, y, curve: true, bars, given,
+  points: places.map((v, k) => ({ label: label(v, k), at: [v, truth(v, k)] })),
+});
+
+// Twelve whole numbers or fewer, evenly from low, which is not among them, to high.
+function evenly(low, high) {
+  const count = Math.min(12, high - low);
+  return Array.from({ length: count }, (_, k) => low + Math.round(((high - low) * (k + 1)) / count));
 }
 
-// The task to find the place of a run on a map after so many steps.
+// The task to draw what is loss(t) at step t, on the axis y in the box.
+const lossTask = (title, steps, y, box, loss, quantity = "loss", time = "step t") => curveTask({
+  what: `the ${quantity} of ${title} over ${steps} steps`,
+  box, x: { low: 0, high: steps, name: time }, y, given: [0, loss(0)], places: evenly(0, steps), label: (t) => `step ${t}`, truth: loss,
+});
+
+// The task to find one place on a map: what it is that will be there, the place, and why there is none.
+const placeTask = ({ what, label, at, missing, ...more }) => ({
+  ask: `Before you see it: where ${what}? Click on the map, or move the ring with the arrow keys.`,
+  points: [{ label, at, missing }], ...more,
+});
+
+// The place of a run after so many steps.
 function pathTask({ rule, step }, runs, [x0, x1, y0, y1], start, box) {
   const r = runs.find((run) => run.name === rule);
-  if (!r.on) return null;
-  return {
-    ask: `Before you see it: where will ${r.look[4]} be after ${step} steps? Click on the map, or move the ring with the arrow keys.`,
+  return r.on ? placeTask({
+    what: `will ${r.look[4]} be after ${step} steps`, label: `step ${step}`,
     box, x: { low: x0, high: x1, name: "x" }, y: { low: y0, high: y1, name: "y" }, given: start,
-    points: [{ label: `step ${step}`, at: step <= r.last ? [r.x[step], r.y[step]] : null, missing: `it diverged at step ${r.diverged}` }],
-  };
+    at: step <= r.last ? [r.x[step], r.y[step]] : null, missing: `it diverged at step ${r.diverged}`,
+  }) : null;
 }
 
 // For one figure: the words and buttons, the pad on which to draw, the handles, the guesses.
 function newPrediction({ figure, names, get, ask, stage, canvas }) {
   let state = "asking", guesses = [], at = 0, task = null, view = null, stamp = "";
-  const settings = () => names.filter((n) => n !== "step").map((n) => written(get(n))).join();
+  const aside = figure.aside || ["step"], settings = () => names.filter((n) => !aside.includes(n)).map((n) => written(get(n))).join();
   const words = element("p", { class: "live-ask" }), verdict = element("p", { class: "live-verdict", role: "status" });
   const rows = element("details", {}, element("summary", {}, "Your prediction in numbers"), element("table"));
   let refocus = false;
@@ -115,7 +134,10 @@ function newPrediction({ figure, names, get, ask, stage, canvas }) {
   return {
     node,
     pad,
+    aside,
     asking: () => state === "asking",
+    // With nothing to predict here, nothing is asked.
+    open: () => state === "asking" && task !== null,
     reset: () => turn("asking"),
     // What follows from the data just computed.
     show(data, now) {
@@ -131,7 +153,7 @@ function newPrediction({ figure, names, get, ask, stage, canvas }) {
       for (const guess of guesses) [guess[0], guess[1]] = [clipped(guess[0], task.x), clipped(guess[1], task.y)];
       Object.assign(pad.style, { left: task.box.left + "px", top: task.box.top + "px", width: task.box.width + "px", height: task.box.height + "px" });
       words.textContent = asking ? task.ask : "";
-      const answer = state === "answered" ? scored(guesses, task) : null;
+      const answer = state === "answered" ? (task.tell || scored)(guesses, task) : null;
       if (verdict.textContent !== (answer?.text ?? "")) verdict.textContent = answer?.text ?? "";
       [compare.hidden, skip.hidden, again.hidden, rows.hidden] = [!asking, !asking, asking, !answer];
       if (answer) {
@@ -143,7 +165,7 @@ function newPrediction({ figure, names, get, ask, stage, canvas }) {
       if (refocus) (state === "asking" ? compare : again).focus();
       refocus = false;
       if (!task || state === "free") return;
-      const { box, curve, points, given } = task;
+      const { box, curve, bars, points, given } = task;
       inside(ctx, { left: box.left - 8, top: box.top - 8, width: box.width + 16, height: box.height + 16 }, () => {
         ctx.strokeStyle = ctx.fillStyle = theme.ink;
         ctx.lineWidth = 1.4;
@@ -152,8 +174,9 @@ function newPrediction({ figure, names, get, ask, stage, canvas }) {
           points.forEach((p, k) => p.at && line(ctx, X(guesses[k][0]), Y(guesses[k][1]), near(X(clipped(p.at[0], task.x))), near(Y(clipped(p.at[1], task.y)))));
           ctx.setLineDash([]);
         }
-        const path = [given, ...guesses];
-        if (curve) polyline(ctx, path.length, (k) => X(path[k][0]), (k) => Y(clipped(path[k][1], task.y)));
+        const path = [given, ...guesses], foot = box.top + box.height;
+        if (bars) for (const [x, y] of guesses) line(ctx, X(x), foot, X(x), Y(y));
+        if (curve && !bars) polyline(ctx, path.length, (k) => X(path[k][0]), (k) => Y(clipped(path[k][1], task.y)));
         for (const [x, y] of guesses) marker(ctx, curve ? "o" : "X", X(x), Y(y), curve ? 3.2 : 6);
         if (state !== "answered" || curve) return;
         points.forEach((p) => p.at && marker(ctx, "D", X(clipped(p.at[0], task.x)), Y(clipped(p.at[1], task.y)), 5));
@@ -161,8 +184,9 @@ function newPrediction({ figure, names, get, ask, stage, canvas }) {
     },
     handles() {
       if (!task) return null;
-      const { x, y, curve, points } = task, one = (k) => ({
-        label: `Your prediction, ${points[k].label}`, text: curve ? short(guesses[k][1]) : `${x.name} ${short(guesses[k][0])}, ${y.name} ${short(guesses[k][1])}`,
+      const { x, y, curve, points } = task, said = (v, axis) => (axis.cells ? axis.cells[Math.floor(v)] : short(v));
+      const keyed = (v, axis, by) => valueAt(share(v, axis) + (axis.cells ? Math.sign(by) / axis.cells.length : by / 50), axis), one = (k) => ({
+        label: `Your prediction, ${points[k].label}`, text: curve ? short(guesses[k][1]) : `${x.name} ${said(guesses[k][0], x)}, ${y.name} ${said(guesses[k][1], y)}`,
         value: share(guesses[k][1], y), low: 0, high: 1, x: X(guesses[k][0]), y: Y(guesses[k][1]), look: "live-small",
         hint: curve ? "Drag or draw; up and down keys change this point, with Shift by less; left and right go to the next" : "Drag, click, or move with the arrow keys; with Shift, a tenth of the step",
         drag(px, py) {
@@ -172,7 +196,7 @@ function newPrediction({ figure, names, get, ask, stage, canvas }) {
         },
         nudge(dx, dy) {
           if (curve && dx) at = Math.min(points.length - 1, Math.max(0, k + Math.sign(dx)));
-          else guesses[k] = [curve ? guesses[k][0] : valueAt(share(guesses[k][0], x) + dx / 50, x), valueAt(share(guesses[k][1], y) + dy / 50, y)];
+          else guesses[k] = [curve ? guesses[k][0] : keyed(guesses[k][0], x, dx), keyed(guesses[k][1], y, dy)];
           ask();
           return {};
         },
@@ -182,4 +206,4 @@ function newPrediction({ figure, names, get, ask, stage, canvas }) {
   };
 }
 
-export { scored, lossTask };
+export { scored };

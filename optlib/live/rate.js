@@ -15,7 +15,7 @@ function withPoint(grid, point) {
   return Float64Array.from(grid[k] === point ? grid : [...grid.subarray(0, k), point, ...grid.subarray(k)]);
 }
 
-function compute(spec, get) {
+function compute(spec, get, memo = {}) {
   const name = get("rule"), rule = RULES[name], kappa = get("kappa"), lr = get("lr");
   const h = { ...rule.hyper };
   for (const key of spec.arguments[name]) h[key] = get(key);
@@ -28,7 +28,7 @@ function compute(spec, get) {
   const worst = grid.map((_, k) => Math.max(flat[k], steep[k]));
   const rates = [radius(at(lr, 1)), radius(at(lr, kappa))];
   const paths = [errors(at(lr, 1), spec.steps), errors(at(lr, kappa), spec.steps)];
-  return { name, look: LOOKS[name], kappa, lr, grid, flat, steep, worst, best: [best, larger(best)], rates, rho: Math.max(...rates), paths, steps: spec.steps };
+  return { name, look: LOOKS[name], kappa, lr, grid, flat, steep, worst, best: [best, larger(best)], rates, rho: Math.max(...rates), paths, steps: spec.steps, hidden: memo.asking === true, truth: larger };
 }
 
 const DECIDES = ["#848d97", "#7d8590"]; // the larger factor, on light and on dark
@@ -39,7 +39,10 @@ const TOP = 1.3;
 
 function drawCurve(ctx, data, { theme }, box, reach) {
   const { X, Y } = axes(ctx, box, { low: 0, high: reach, name: "step size ηL" }, { low: 0, high: TOP, name: "factor per step" }, theme, { grid: true });
-  const colour = data.look[theme.dark ? 1 : 0];
+  const colour = data.look[theme.dark ? 1 : 0], sayGrows = () => {
+    Object.assign(ctx, { fillStyle: theme.ink, font: theme.font, textBaseline: "bottom" });
+    ctx.fillText("grows", box.left + 6, Y(1) - 6);
+  };
   inside(ctx, box, () => {
     ctx.fillStyle = theme.dark ? "#ff8a8018" : "#b3261e12";
     ctx.fillRect(box.left, box.top, box.width, Y(1) - box.top);
@@ -47,6 +50,11 @@ function drawCurve(ctx, data, { theme }, box, reach) {
     ctx.lineWidth = 1;
     ctx.setLineDash([5, 4]);
     line(ctx, box.left, Y(1), box.left + box.width, Y(1));
+    if (data.hidden) {
+      ctx.setLineDash([]);
+      sayGrows();
+      return;
+    }
     const curve = (values, dash, width, stroke) => {
       ctx.setLineDash(dash);
       ctx.lineWidth = width;
@@ -60,10 +68,7 @@ function drawCurve(ctx, data, { theme }, box, reach) {
     ctx.strokeStyle = theme.muted;
     ctx.lineWidth = 1;
     line(ctx, X(data.lr), box.top, X(data.lr), box.top + box.height);
-    ctx.fillStyle = theme.ink;
-    ctx.font = theme.font;
-    ctx.textBaseline = "bottom";
-    ctx.fillText("grows", box.left + 6, Y(1) - 6);
+    sayGrows();
     const [x, y] = data.best.map((v, k) => (k ? Y(v) : X(v))), label = `best: ${fine(data.best[1])} at ${fine(data.best[0])}`;
     const pixels = (values) => Array.from(values, (v, k) => [X(data.grid[k]), Math.max(Y(v), box.top - 50)]);
     const limit = [[box.left, Y(1)], [box.left + box.width, Y(1)]], grows = [[box.left, Y(1) - 10], [box.left + 6 + ctx.measureText("grows").width, Y(1) - 10]];
@@ -82,6 +87,7 @@ function drawCurve(ctx, data, { theme }, box, reach) {
 
 function drawErrors(ctx, data, { theme }, box) {
   const { X, Y } = axes(ctx, box, { low: 0, high: data.steps, name: "step t" }, { low: -8, high: 2, log: true, name: "error" }, theme, { grid: true });
+  if (data.hidden) return;
   ctx.strokeStyle = data.look[theme.dark ? 1 : 0];
   ctx.lineWidth = 2;
   inside(ctx, box, () => data.paths.forEach((path, k) => {
@@ -92,20 +98,22 @@ function drawErrors(ctx, data, { theme }, box) {
 }
 
 const rate = (spec) => ({
-  compute: (get) => compute(spec, get),
+  compute: (get, memo) => compute(spec, get, memo),
+  aside: ["lr"],
   height: (width) => twoPanels(width, 0.52, tallness).height,
   draw(ctx, data, view) {
     const [curve, error] = twoPanels(view.width, 0.52, tallness).boxes;
     drawCurve(ctx, data, view, curve, spec.reach);
     drawErrors(ctx, data, view, error);
   },
-  describe({ look, kappa, lr, rho, best }) {
+  describe({ look, kappa, lr, rho, best, hidden }) {
+    if (hidden) return `${look[4]}, condition number ${counted(kappa)}: the factor per step is for you to predict.`;
     const end = rho >= 1 ? "the error does not shrink" : `${needed(rho)} ${String(needed(rho)) === "1" ? "step" : "steps"} to a millionth of the loss`;
     return `${look[4]}, condition number ${counted(kappa)}, step size ${fine(lr)}/L: factor ${fine(rho)} per step, ${end}; best ${fine(best[1])} at ${fine(best[0])}/L.`;
   },
-  series({ look, kappa, rates, rho, paths, steps }, { theme }) {
+  series({ look, kappa, rates, rho, paths, steps, hidden }, { theme }) {
     const colour = look[theme.dark ? 1 : 0];
-    const row = (key, label, dash, factor, end) => ({ key, label, dash, colour, on: true, cells: [fine(factor), end, needed(factor)] });
+    const row = (key, label, dash, factor, end) => ({ key, label, dash, colour, on: true, cells: hidden ? ["?", "?", "?"] : [fine(factor), end, needed(factor)] });
     return {
       head: ["direction", "factor", `error at ${steps}`, "steps to 10⁻⁶"],
       series: [
@@ -115,7 +123,15 @@ const rate = (spec) => ({
       ],
     };
   },
-  table: ({ paths, steps }) => ({ head: ["step", "error, flat direction", "error, steep direction"], rows: Array.from({ length: steps + 1 }, (_, t) => [t, paths[0][t], paths[1][t]]) }),
+  table: ({ paths, steps, hidden }) => ({ head: ["step", "error, flat direction", "error, steep direction"], rows: Array.from({ length: hidden ? 1 : steps + 1 }, (_, t) => [t, paths[0][t], paths[1][t]]) }),
+  // The larger factor, which decides, against the step size.
+  predict({ look, truth }, view) {
+    return curveTask({
+      what: `the factor per step of ${look[4]}, in the slower of the two directions, against the step size`,
+      box: twoPanels(view.width, 0.52, tallness).boxes[0], x: { low: 0, high: spec.reach, name: "step size ηL" }, y: { low: 0, high: TOP, name: "factor per step" }, given: [0, 1],
+      places: Array.from({ length: 12 }, (_, k) => +((spec.reach * (k + 1)) / 12).toPrecision(6)), label: (v) => `step size ${fine(v)}/L`, truth,
+    });
+  },
   active: (get) => new Set(["rule", "lr", "kappa", ...spec.arguments[get("rule")]]),
   handles({ lr, rho }, view) {
     const [curve] = twoPanels(view.width, 0.52, tallness).boxes, low = spec.limits.lr[0], high = spec.limits.lr[1];

@@ -17,6 +17,7 @@ def rate(
     lr=1.0,
     steps=200,
     ranges=None,
+    predict=None,
     **hyper,
 ):
     """The factor by which one step shrinks the error, against the step size; and the errors.
@@ -30,6 +31,8 @@ def rate(
     kappa : condition number, 1 to 10,000. lr : the step size in units of 1/L, L = kappa the largest
         curvature; gradient descent converges for 0 < lr < 2. steps : length of the error curves.
     ranges : {"lr": (low, high), ...} of the controls. hyper : the rule's other hyperparameters.
+    predict : "factor": the reader first draws the factor against the step size, then sees the truth
+        and how far off it was.
 
     Raises ValueError for a rule that is not linear or has several states.
     """
@@ -39,6 +42,7 @@ def rate(
         raise ValueError("rules is empty; name at least one, such as 'gradient_descent'")
     for r in cast.values():
         check_linear(r)
+    asked = frame.asked_of(predict, ("factor",))
     ranges = ranges or {}
     keys = {key: value for r in cast.values() for key, value in r.hyper.items() if key != "lr"}
     for key in hyper:
@@ -85,6 +89,7 @@ def rate(
             "reach": ranges.get("lr", (0, reach))[1],
             "arguments": {r.name: [k for k in r.hyper if k != "lr"] for r in cast.values()},
         },
+        predict=asked,
     )
 
 

@@ -296,10 +296,10 @@ function drawPortrait(ctx, data, { theme }, whole) {
   });
 }
 
-// While a loss is to be drawn, the axis must not tell how high it goes: six decades up and down.
+// Where a loss is to be drawn, the axis must not tell how far it goes: it is always the same.
 function lossAxis({ shown, asks }) {
-  let [low, high] = asks ? [1e-6, 1e6] : [1, 1];
-  for (const r of shown) for (const v of r.loss) if (v > 0 && Number.isFinite(v)) [low, high] = [Math.min(low, v), Math.max(high, v)];
+  let [low, high] = asks ? [1e-8, 1e6] : [1, 1];
+  for (const r of asks ? [] : shown) for (const v of r.loss) if (v > 0 && Number.isFinite(v)) [low, high] = [Math.min(low, v), Math.max(high, v)];
   return { low: Math.floor(Math.log10(Math.max(low, 1e-12))), high: Math.max(1, Math.ceil(Math.log10(Math.min(high, 1e6)))), log: true, name: "loss / first loss" };
 }
 
@@ -423,7 +423,7 @@ const rateMap = (spec) => {
     // The loss of one rule, relative to the first, at so many steps.
     predict(data, view) {
       const r = data.runs.find((run) => run.name === spec.predict.rule), { steps } = data;
-      return r.on ? lossTask(r, steps, lossAxis(data), places(spec, view.width).boxes.path, (t) => r.loss[t]) : null;
+      return r.on ? lossTask(r.look[4], steps, lossAxis(data), places(spec, view.width).boxes.path, (t) => r.loss[t]) : null;
     },
     handles({ lr, beta, chosen, reach, high }, view) {
       const { map, sigma } = places(spec, view.width).boxes, set = (v, b) => ({ lr: limited("lr", v), beta: limited("beta", b) });

@@ -61,7 +61,7 @@ def rate_map(
     steps = whole("steps", steps, 10, 2000)
     first = rule or (shown or tuple(cast))[0]
     among("rule", [first], cast)
-    asked = prediction_of(predict, cast, shown, steps, [p for p in ("path",) if p in show])
+    asked = prediction_of(predict, cast, shown, [p for p in ("path",) if p in show], steps)
     start = _pair("start", start)
     low_kappa, high_kappa = ranges.get("kappa", (1, 10_000))
     frame.in_range("kappa", kappa, low_kappa, high_kappa)
@@ -100,14 +100,12 @@ def rate_map(
         f"show={show!r}",
         f"controls={tuple(controls)!r}",
         *([f"ranges={ranges!r}"] if ranges else []),
-        *([f"predict={predict!r}"] if predict else []),
     ]
     return frame.build(
         "rate_map",
         name,
         frame.compose(
             "linear.js",
-            *(["predict.js"] if asked else []),
             "rate_map.js",
             RULES=frame.table({r.name: syntax.javascript(r, n=1) for r in cast.values()}),
             LOOKS=frame.json_text(looks(cast)),
@@ -122,8 +120,8 @@ def rate_map(
             "steps": steps,
             "start": list(start),
             "show": list(show),
-            **({"predict": asked} if asked else {}),
         },
+        predict=asked,
     )
 
 

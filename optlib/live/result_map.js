@@ -11,14 +11,14 @@ function summary(values) {
 
 const number = (v) => (v === null ? RESULTS.worst : v);
 
-function compute(spec, get) {
+function compute(spec, get, memo = {}) {
   const { columns, rows, pages, lower } = RESULTS, page = pages[spec.choices.page.indexOf(get("page"))];
   const column = spec.choices.column.indexOf(get("column")), row = spec.choices.row.indexOf(get("row"));
   const cells = page.map((line, r) => line.map((cell, c) => cell && { r, c, ...cell, ...summary(cell.values.map(number)) }));
   const all = cells.flat().filter((cell) => cell && Number.isFinite(cell.mean));
   const best = all.length ? all.reduce((a, b) => ((lower ? b.mean < a.mean : b.mean > a.mean) ? b : a)) : null;
   const edges = best ? [["column", best.c, columns], ["row", best.r, rows]].flatMap(([way, k, list]) => (spec.ordered[way] && list.length > 2 && (k === 0 || k === list.length - 1) ? [`${k ? "largest" : "smallest"} ${spec.names[way]}`] : [])) : [];
-  return { cells, all, best, edges, here: cells[row][column], row, column, columns, rows };
+  return { cells, all, best, edges, hidden: memo.asking === true, here: cells[row][column], row, column, columns, rows };
 }
 
 // ---- colours: the better, the deeper (on dark: the brighter)
@@ -57,7 +57,7 @@ function drawMap(ctx, data, { theme }, whole, spec) {
   ctx.font = theme.font;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
-  for (const [r, line] of data.cells.entries()) {
+  for (const [r, line] of data.hidden ? [] : data.cells.entries()) {
     for (const [c, cell] of line.entries()) {
       const { left, top, width, height } = cellAt(box, data, c, r), finite = cell && Number.isFinite(cell.mean);
       const colour = finite ? fill(spec.lower ? share(cell.mean) : 1 - share(cell.mean), theme) : null;
@@ -72,7 +72,8 @@ function drawMap(ctx, data, { theme }, whole, spec) {
   ctx.strokeStyle = theme.muted;
   ctx.lineWidth = 1;
   ctx.strokeRect(box.left, box.top, box.width, box.height);
-  if (data.best) {
+  if (data.hidden) drawGrid(ctx, data, box, theme);
+  else if (data.best) {
     const at = cellAt(box, data, data.best.c, data.best.r);
     ctx.strokeStyle = theme.dark ? "#ff9a5c" : "#c44e00";
     ctx.lineWidth = 3;
@@ -99,6 +100,12 @@ function drawMap(ctx, data, { theme }, whole, spec) {
     ctx.fillText(spec.names.row, 0, 0);
   }
   ctx.restore();
+}
+
+function drawGrid(ctx, { columns, rows }, { left, top, width, height }, theme) {
+  ctx.strokeStyle = theme.grid;
+  for (let c = 1; c < columns.length; c++) line(ctx, left + (width * c) / columns.length, top, left + (width * c) / columns.length, top + height);
+  for (let r = 1; r < rows.length; r++) line(ctx, left, top + (height * r) / rows.length, left + width, top + (height * r) / rows.length);
 }
 
 // ---- the runs of a cell
@@ -203,32 +210,53 @@ const interval = (cell) => (Number.isFinite(cell.half) ? `± ${short(+cell.half.
 const where = (cell, data, spec) => `${spec.names.column} ${data.columns[cell.c]}, ${spec.names.row} ${data.rows[cell.r]}`;
 const told = (cell, spec) => (Number.isFinite(cell.mean) ? `${spec.names.value} ${short(cell.mean)} ${interval(cell)} over ${cell.n} runs` : `${cell.values.filter((v) => v === null).length} of ${cell.n} runs diverged`);
 
+// The cell that was clicked on beside the best one, and how many are better.
+function judged([c, r], data, spec) {
+  const { cells, all, best } = data, mine = cells[r][c], ways = spec.lower ? 1 : -1;
+  const place = mine && Number.isFinite(mine.mean) ? `, number ${1 + all.filter((cell) => ways * cell.mean < ways * mine.mean).length} of ${cells.flat().filter(Boolean).length}` : "";
+  const said = `${where({ c, r }, data, spec)}: ${mine ? told(mine, spec) : "no runs"}${place}`;
+  const text = mine === best ? `You found the best cell, ${said}.` : `You said ${said}. The best is ${where(best, data, spec)}: ${told(best, spec)}.`;
+  const row = (title, cell, i, j) => [title, data.columns[i], data.rows[j], cell && Number.isFinite(cell.mean) ? cell.mean : cell ? "diverged" : "no runs"];
+  return { text, head: ["cell", spec.names.column, spec.names.row, spec.names.value], rows: [row("yours", mine, c, r), row("the best", best, best.c, best.r)] };
+}
+
 const resultMap = (spec) => ({
-  compute: (get) => compute(spec, get),
+  compute: (get, memo) => compute(spec, get, memo),
+  aside: ["column", "row"],
   height: (width) => twoPanels(width, 0.52, tall).height,
   draw(ctx, data, view) {
     const [left, right] = twoPanels(view.width, 0.52, tall).boxes;
     drawMap(ctx, data, view, left, spec);
-    (spec.curves ? drawCurves : drawRow)(ctx, data, view, right, spec);
+    if (!data.hidden) (spec.curves ? drawCurves : drawRow)(ctx, data, view, right, spec);
   },
   describe(data) {
     const { here, best } = data, spot = { c: data.column, r: data.row };
+    if (data.hidden) return `${spec.names.value} over ${spec.names.column} and ${spec.names.row}: the best cell is for you to predict.`;
     const now = `${where(spot, data, spec)}: ${here ? told(here, spec) : "no runs"}`;
     return `${now}. ${best ? `Best at ${where(best, data, spec)}: ${told(best, spec)}` : "All runs diverged"}.`;
   },
   series(data, { theme }) {
-    const reached = (cell) => (!cell ? ["no runs", ""] : Number.isFinite(cell.mean) ? [short(cell.mean), interval(cell)] : ["diverged", ""]);
-    const row = (label, cell, c, r, pair, dash) => ({ key: label, label, on: true, colour: pair[+theme.dark], dash, cells: [data.columns[c] ?? "", data.rows[r] ?? "", ...reached(cell)] });
+    const reached = (cell) => (data.hidden ? ["?", "?"] : !cell ? ["no runs", ""] : Number.isFinite(cell.mean) ? [short(cell.mean), interval(cell)] : ["diverged", ""]);
+    const row = (label, cell, c, r, pair, dash) => ({ key: label, label, on: true, colour: pair[+theme.dark], dash, cells: [...(data.hidden ? ["?", "?"] : [data.columns[c] ?? "", data.rows[r] ?? ""]), ...reached(cell)] });
     return { head: ["cell", spec.names.column, spec.names.row, spec.names.value, "95 %"], series: [row("this one", data.here, data.column, data.row, HERE, []), row("the best", data.best, data.best?.c, data.best?.r, BEST, [8, 4])] };
   },
-  panel(node, { edges, best }) {
-    const words = !best ? "" : edges.length ? `The best cell has the ${edges.join(" and the ")} of the grid: a better one may lie beyond.` : "The best cell lies inside the grid.";
+  panel(node, { edges, best, hidden }) {
+    const words = !best || hidden ? "" : edges.length ? `The best cell has the ${edges.join(" and the ")} of the grid: a better one may lie beyond.` : "The best cell lies inside the grid.";
     if (node.textContent !== words) node.textContent = words;
   },
   table: (data) => ({
     head: [spec.names.column, spec.names.row, spec.names.value, "half of the 95 % interval", "runs", "diverged"],
-    rows: data.cells.flat().filter(Boolean).map((c) => [data.columns[c.c], data.rows[c.r], Number.isFinite(c.mean) ? c.mean : "diverged", Number.isFinite(c.half) ? c.half : "", c.n, c.values.filter((v) => v === null).length]),
+    rows: data.hidden ? [] : data.cells.flat().filter(Boolean).map((c) => [data.columns[c.c], data.rows[c.r], Number.isFinite(c.mean) ? c.mean : "diverged", Number.isFinite(c.half) ? c.half : "", c.n, c.values.filter((v) => v === null).length]),
   }),
+  predict(data, view) {
+    const { columns, rows, best } = data;
+    return best && placeTask({
+      what: `is the ${spec.lower ? "lowest" : "highest"} ${spec.names.value}, over ${spec.names.column} and ${spec.names.row}`, label: "the best cell",
+      box: mapBox(twoPanels(view.width, 0.52, tall).boxes[0], data), given: [columns.length >> 1, rows.length >> 1].map((k) => k + 0.5), at: [best.c + 0.5, best.r + 0.5],
+      x: { low: 0, high: columns.length, name: spec.names.column, cells: columns }, y: { low: 0, high: rows.length, name: spec.names.row, cells: rows },
+      tell: ([guess]) => judged(guess.map(Math.floor), data, spec),
+    });
+  },
   handles(data, view) {
     const box = mapBox(twoPanels(view.width, 0.52, tall).boxes[0], data), { columns, rows, column, row } = data, at = cellAt(box, data, column, row);
     const to = (c, r) => ({ column: columns[Math.min(columns.length - 1, Math.max(0, c))], row: rows[Math.min(rows.length - 1, Math.max(0, r))] });

@@ -38,6 +38,7 @@ def result_map(
     column=None,
     row=None,
     page=None,
+    predict=None,
 ):
     """A grid of recorded runs as a map; the cell that is chosen shows its runs -> LiveFigure.
 
@@ -54,9 +55,12 @@ def result_map(
         are offered in a menu, one map each.
     labels : {setting or result: words}; also {"time": ...}. column, row, page : the cell shown
         first (default: the best).
+    predict : "best": the reader first clicks where the best cell is, then sees the map, what the
+        cell clicked on reached, and the how-manieth of all it is.
 
     The figure carries its data, four digits each. Raises ValueError that names the argument.
     """
+    asked = frame.asked_of(predict, ("best",))
     rows = record["runs"] if isinstance(record, dict) else record
     runs = [{**r, **r.get("result", {})} for r in rows]
     given = [x, y, *([pages] if pages else []), *(where or {})]
@@ -161,6 +165,7 @@ def result_map(
             "log": log,
             "lower": lower,
         },
+        predict=asked,
     )
 
 

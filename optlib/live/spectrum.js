@@ -111,6 +111,7 @@ function compute(spec, get, memo) {
   memo.sweeps ||= new Map();
   const runs = Object.keys(RULES).map((name) => {
     const rule = RULES[name], idle = spec.idle.includes(name), hyper = {}, on = shown.includes(name), look = LOOKS[name];
+    const hidden = memo.asking === true && spec.predict.rule === name;
     for (const [key, from] of Object.entries(spec.arguments[name])) hyper[key] = typeof from === "string" ? get(from) : from;
     if (!on) return { name, on, look, hyper };
     const key = JSON.stringify([name, { ...hyper, lr: 0 }, angle, start, seed, noise]);
@@ -124,7 +125,7 @@ function compute(spec, get, memo) {
     memo.runs ||= {};
     if (memo.runs[name]?.key !== key + hyper.lr) memo.runs[name] = { key: key + hyper.lr, run: descend(rule, problem, { steps, target, idle, hyper, numerator: spec.numerators[name] }) };
     const { run } = memo.runs[name];
-    return { name, on, look, hyper, sweep, best, decades: good.length / spec.perDecade, ...run };
+    return { name, on, look, hidden, hyper, sweep, best, decades: good.length / spec.perDecade, ...run };
   });
   const drawn = runs.filter((r) => r.on);
   return { angle, start, first: problem.first, runs, shown: drawn, teller: drawn.find((r) => r.name === effective) || null, steps, target, grid, step: Math.min(get("step"), steps), lr: get("lr"), together: get("best"), initial: problem.loss(problem.first), loss: problem.loss };
@@ -174,7 +175,7 @@ function drawMap(ctx, data, { theme }, box, spec) {
     }
     ctx.lineJoin = "round";
     for (const r of data.shown) {
-      const last = Math.min(step, r.last), colour = lightDark(r.look, theme);
+      const last = upTo(r, step), colour = lightDark(r.look, theme);
       ctx.strokeStyle = ctx.fillStyle = colour;
       ctx.lineWidth = 1.5;
       ctx.setLineDash(r.look[2]);
@@ -197,7 +198,7 @@ const coordinateName = ({ problem, curvatures }, angle, k) => {
 };
 
 function drawEffective(ctx, data, { theme }, box, spec) {
-  const r = data.teller, all = r ? r.effective.flatMap((e) => Array.from(e).filter((v) => v > 0)) : [];
+  const r = data.teller?.hidden ? null : data.teller, all = r ? r.effective.flatMap((e) => Array.from(e).filter((v) => v > 0)) : [];
   const scale = { ...decadesAround(all.flatMap((v) => [v / 1.2, v * 1.2]), Infinity), name: "effective step" }, n = spec.curvatures.length;
   const { X, Y } = axes(ctx, box, timeAxis(data.steps), scale, theme, { grid: true });
   if (!r) return;
@@ -235,10 +236,18 @@ function drawEffective(ctx, data, { theme }, box, spec) {
   });
 }
 
-function drawLoss(ctx, data, { theme }, box) {
-  const { shown, steps, step, target, initial } = data;
-  const all = shown.flatMap((r) => r.loss.filter((v) => v > 1e-12 * initial && v < (r.diverged ? 1e3 * initial : Infinity)));
-  const logs = [...all, target, initial].map(Math.log10), scale = { low: Math.floor(Math.min(...logs)), high: Math.ceil(Math.max(...logs)), log: true, name: "loss" };
+// A run that is to be predicted has no say in the axes: they would tell of it.
+const known = ({ shown }, { predict }) => shown.filter((r) => r.name !== predict?.rule);
+
+function lossScale(data, spec) {
+  const { target, initial } = data, room = spec.predict ? 1e3 : 1;
+  const all = known(data, spec).flatMap((r) => r.loss.filter((v) => v > 1e-12 * initial && v < (r.diverged ? 1e3 * initial : Infinity)));
+  const logs = [...all, target / room, initial * room].map(Math.log10);
+  return { low: Math.floor(Math.min(...logs)), high: Math.ceil(Math.max(...logs)), log: true, name: "loss" };
+}
+
+function drawLoss(ctx, data, { theme }, box, spec) {
+  const { steps, step, target } = data, shown = data.shown.filter((r) => !r.hidden), scale = lossScale(data, spec);
   const { X, Y } = axes(ctx, box, timeAxis(steps), scale, theme, { grid: true });
   const height = (v) => Y(Math.min(1e300, Math.max(v, 10 ** (scale.low - 1))));
   inside(ctx, box, () => {
@@ -271,7 +280,7 @@ function drawLoss(ctx, data, { theme }, box) {
 
 const rateScales = (data, spec) => ({
   x: { low: Math.log10(spec.limits.lr[0]), high: Math.log10(spec.limits.lr[1]), log: true, name: "step size η" },
-  y: { ...timeAxis(data.steps), low: Math.floor(Math.log10(Math.min(data.steps / 10, ...data.shown.flatMap((r) => r.sweep.filter((v) => v > 0))))), name: `steps to a loss of ${short(data.target)}` },
+  y: { ...timeAxis(data.steps), low: Math.floor(Math.log10(Math.min(spec.predict ? 1 : data.steps / 10, ...known(data, spec).flatMap((r) => r.sweep.filter((v) => v > 0))))), name: `steps to a loss of ${short(data.target)}` },
 });
 
 function drawRates(ctx, data, { theme }, box, spec) {
@@ -283,7 +292,8 @@ function drawRates(ctx, data, { theme }, box, spec) {
       line(ctx, X(data.lr), box.top, X(data.lr), box.top + box.height);
     }
     ctx.lineJoin = "round";
-    for (const r of data.shown) {
+    const shown = data.shown.filter((r) => !r.hidden);
+    for (const r of shown) {
       ctx.strokeStyle = ctx.fillStyle = lightDark(r.look, theme);
       ctx.lineWidth = 1.8;
       ctx.setLineDash(r.look[2]);
@@ -301,7 +311,7 @@ function drawRates(ctx, data, { theme }, box, spec) {
     ctx.font = theme.font;
     ctx.fillStyle = theme.ink;
     ctx.textBaseline = "top";
-    data.shown.filter((r) => r.best === null).forEach((r, k) => halo(ctx, `${r.look[4]}: no η gets there`, box.left + 6, box.top + 6 + 16 * k, theme));
+    shown.filter((r) => r.best === null).forEach((r, k) => halo(ctx, `${r.look[4]}: no η gets there`, box.left + 6, box.top + 6 + 16 * k, theme));
   });
 }
 
@@ -322,7 +332,7 @@ const spectrum = (spec) => ({
   },
   describe({ shown, angle, together, lr, target, step }) {
     const size = together ? "each at its best step size" : `step size ${short(lr)}`;
-    const parts = shown.map((r) => `${r.look[4]} ${lossAt(r, step)} at step ${step}, to ${short(target)}: ${fate(r)}, best ${r.best === null ? "never" : `${inSteps(r.sweep[r.best])} at ${short(spec.grid[r.best])}`}, ${r.decades.toFixed(1)} decades of step sizes reach it`);
+    const parts = shown.map((r) => r.hidden ? `${r.look[4]} is for you to predict` : `${r.look[4]} ${lossAt(r, step)} at step ${step}, to ${short(target)}: ${fate(r)}, best ${r.best === null ? "never" : `${inSteps(r.sweep[r.best])} at ${short(spec.grid[r.best])}`}, ${r.decades.toFixed(1)} decades of step sizes reach it`);
     return `Axes turned by ${short(angle)} degrees, ${size}: ${parts.join("; ") || "no optimizer shown"}.`;
   },
   series({ runs, step }, { theme }) {
@@ -330,7 +340,7 @@ const spectrum = (spec) => ({
       head: ["optimizer", "loss", `steps to ${short(spec.target)}`, "at best η", "decades of η"],
       series: runs.map((r) => ({
         key: r.name, label: r.look[4], on: r.on, colour: lightDark(r.look, theme), dash: r.look[2], marker: r.look[3],
-        cells: r.on ? [lossAt(r, step).split(" ")[0], r.diverged ? "never" : inSteps(r.steady), r.best === null ? "never" : inSteps(r.sweep[r.best]), r.decades.toFixed(1)] : ["", "", "", ""],
+        cells: r.hidden ? ["?", "?", "?", "?"] : r.on ? [lossAt(r, step).split(" ")[0], r.diverged ? "never" : inSteps(r.steady), r.best === null ? "never" : inSteps(r.sweep[r.best]), r.decades.toFixed(1)] : ["", "", "", ""],
       })),
     };
   },
@@ -338,15 +348,31 @@ const spectrum = (spec) => ({
     const what = teller && { g: "|g|, its gradient", u: "|u|, its velocity", m_hat: "|m̂|, its averaged gradient" }[spec.numerators[teller.name]];
     const told = teller ? `Effective step of ${teller.look[4]}: |Δθ| of each coordinate over ${what}. ` : "";
     const turnedBy = angle ? `Each coordinate mixes a frequent and a rare direction, ${short(angle)}° turned. ` : "";
-    const each = together && teller ? `η = ${short(teller.hyper.lr)}.` : "";
+    const each = together && teller && !teller.hidden ? `η = ${short(teller.hyper.lr)}.` : "";
     const words = told + turnedBy + each;
     if (node.textContent !== words) node.textContent = words;
   },
   table({ shown, steps, teller }) {
-    const n = spec.curvatures.length, ways = teller ? Array.from({ length: n }, (_, i) => i) : [];
+    const n = spec.curvatures.length, ways = teller && !teller.hidden ? Array.from({ length: n }, (_, i) => i) : [];
     const head = ["step", ...shown.map((r) => `${r.look[4]}: loss`), ...ways.map((i) => `${teller.look[4]}: effective step, coordinate ${i + 1}`)];
-    const rows = Array.from({ length: steps + 1 }, (_, t) => [t, ...shown.map((r) => (t <= r.last ? r.loss[t] : t === r.diverged ? "diverged" : "")), ...ways.map((i) => (t > 0 && t <= teller.last && teller.effective[i][t] > 0 ? teller.effective[i][t] : ""))]);
+    const rows = Array.from({ length: steps + 1 }, (_, t) => [t, ...shown.map((r) => (t <= upTo(r, r.last) ? r.loss[t] : t === r.diverged && !r.hidden ? "diverged" : "")), ...ways.map((i) => (t > 0 && t <= teller.last && teller.effective[i][t] > 0 ? teller.effective[i][t] : ""))]);
     return { head, rows };
+  },
+  aside: spec.predict?.what === "rates" ? ["step", "effective", "lr", "best"] : ["step", "effective"],
+  predict(data, view) {
+    const { what, rule } = spec.predict, r = data.runs.find((run) => run.name === rule), { steps, grid, initial } = data, box = places(spec, view.width).boxes[what];
+    if (!r.on) return null;
+    if (what === "rates") {
+      return curveTask({
+        what: `the steps that ${r.look[4]} needs to a loss of ${short(data.target)} against the step size η, at the top where it never gets there`,
+        box, ...rateScales(data, spec), given: [grid[0], steps], places: evenly(0, grid.length - 1).map((k) => grid[k]), label: (lr) => `η = ${short(lr)}`, truth: (lr) => r.sweep[grid.indexOf(lr)] ?? Infinity,
+      });
+    }
+    const times = [...new Set(Array.from({ length: 12 }, (_, k) => Math.round(steps ** (k / 11))))];
+    return curveTask({
+      what: `the loss of ${r.look[4]} over ${steps} steps, from ${short(initial)}`,
+      box, x: timeAxis(steps), y: lossScale(data, spec), given: [1, initial], places: times, label: (t) => `step ${t}`, truth: (t) => (t > r.last ? Infinity : r.loss[t]),
+    });
   },
   toggle(key, get) {
     const shown = get("shown"), next = shown.includes(key) ? shown.filter((k) => k !== key) : [...shown, key];

@@ -8,7 +8,7 @@ import numpy as np
 from .. import plots, syntax
 from . import frame
 from .noise_floor import deviates, uniforms
-from .paths import among, as_tuple, cast_of, looks, shown_of, whole, written
+from .paths import among, as_tuple, cast_of, looks, prediction_of, shown_of, whole, written
 
 PANELS = ("map", "effective", "loss", "rates")
 PER_DECADE = 10
@@ -35,6 +35,7 @@ def spectrum(
     show=None,
     controls=None,
     ranges=None,
+    predict=None,
     **hyper,
 ):
     """What one step size becomes in each coordinate, over time, and when the axes turn.
@@ -58,6 +59,9 @@ def spectrum(
         the step size), in this order. hyper : other hyperparameters, each with a control, shared by
         all rules that have it. controls : names of the settings that get a control.
     ranges : {setting: (low, high)}; that of lr is what "rates" spans.
+    predict : "loss" or "rates", if it is shown: the reader first draws the loss of the last rule
+        shown, or its steps to the target against the step size, then sees the truth and how far off
+        it was; {"what": "rates", "rule": "adagrad"} says whose.
 
     Raises ValueError or TypeError that names the argument, its value and what is allowed.
     """
@@ -84,6 +88,7 @@ def spectrum(
         raise ValueError("show is empty; allowed: some of 'map', 'effective', 'loss', 'rates'")
     among("show", show, PANELS if flat else PANELS[1:])
     shown = shown_of(shown, cast)
+    asked = prediction_of(predict, cast, shown, [p for p in ("loss", "rates") if p in show])
     effective = list(cast)[-1] if effective is None else effective
 
     own, users, arguments = {}, {}, {}
@@ -168,6 +173,7 @@ def spectrum(
             "idle": [r.name for r in cast.values() if _idle(r)],
             "numerators": {r.name: _numerator(r) for r in cast.values()},
         },
+        predict=asked,
     )
 
 

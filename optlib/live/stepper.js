@@ -2,9 +2,12 @@
 // RULES, LINES (variants of the rule), PRESETS, LOOKS are written by Python.
 
 const FIELDS = {
-  bowl: { gradient: (theta) => theta },
+  bowl: { told: "where the gradient is θ,", gradient: (theta) => theta },
   // Gradients 4, -1, -1, ... on [-1, 1], rate lr / sqrt(t): the sum is least at -1.
-  reddi: { gradient: (theta, t) => (t % 3 === 1 ? 4 : -1), rate: (lr, t) => lr / Math.sqrt(t), held: (theta) => Math.min(1, Math.max(-1, theta)) },
+  reddi: {
+    told: "where the gradients are 4, −1, −1, 4, −1, −1, … and θ is held to [−1, 1],",
+    gradient: (theta, t) => (t % 3 === 1 ? 4 : -1), rate: (lr, t) => lr / Math.sqrt(t), held: (theta) => Math.min(1, Math.max(-1, theta)),
+  },
 };
 
 // The whole run; the lines of step `stop` are written down.
@@ -48,7 +51,7 @@ function spanOf(get) {
   return [silence + 1, steps || silence + gradients.length];
 }
 
-function compute(spec, get) {
+function compute(spec, get, memo = {}) {
   const preset = presetOf(get), variant = get("correction"), rule = RULES[variant], hyper = { ...spec.fixed };
   for (const key of Object.keys(rule.hyper)) if (!(key in hyper)) hyper[key] = get(key);
   const [first, last] = spanOf(get);
@@ -56,7 +59,7 @@ function compute(spec, get) {
   const run = machine(rule, preset, hyper, now), source = LINES[variant];
   let peak = first;
   for (let t = first; t <= Math.min(now, run.reached); t++) if (Math.abs(run.step[t]) > (1 + 1e-9) * Math.abs(run.step[peak])) peak = t;
-  return { ...run, pull: pulls(run, preset.field, variant, rule, hyper), preset, field: preset.field, variant, rule, hyper, now, peak, source, done: Math.min(get("line"), source.length), look: LOOKS[spec.rule], marks: marks(hyper) };
+  return { ...run, hidden: memo.asking === true, asks: Boolean(spec.predict), pull: pulls(run, preset.field, variant, rule, hyper), preset, field: preset.field, variant, rule, hyper, now, peak, source, done: Math.min(get("line"), source.length), look: LOOKS[spec.rule], marks: marks(hyper) };
 }
 
 // In the bowl: lr / (sqrt(v) + eps) after every step, v corrected where the rule does so, and the
@@ -111,6 +114,7 @@ function drawLeft(ctx, data, { theme }, box) {
       ctx.font = theme.font;
       halo(ctx, "best θ = −1", box.left + 8, Y(-1) - 5, theme);
     }
+    if (data.hidden) return;
     const height = scale.log ? (t) => Y(Math.max(Math.abs(data.theta[t]), 1e-30)) : (t) => Y(data.theta[t]);
     trace(ctx, data, X, height, colour, theme, box);
   });
@@ -129,29 +133,40 @@ function trace(ctx, data, X, height, colour, theme, box) {
   marker(ctx, "o", X(now), height(Math.min(now, reached)), 4.5);
 }
 
+// Where the steps are to be predicted, the axis must not tell how large they are: it follows from
+// the marks, else from the gradients, and is two-sided where one of those is negative.
+function stepAxis(data) {
+  let [low, high, largest] = [0, 1, 1];
+  for (let t = data.first; t <= data.reached; t++) {
+    const v = data.asks ? Math.min(0, data.slope[t]) : data.step[t];
+    [low, high, largest] = [Math.min(low, v), Math.max(high, v), Math.max(largest, Math.abs(data.slope[t]))];
+  }
+  const top = data.marks.length ? data.marks.at(-1)[0] : data.asks ? 10 * largest : 1, both = low < -0.02 || (data.asks && data.field);
+  const reach = data.asks ? Math.max(1, Math.min(top, data.marks.length ? 12 : top)) : Math.max(high, Math.min(top, 12), -low);
+  return { low: both ? -1.2 * reach : -0.04 * reach, high: 1.2 * reach, name: "step −Δθ / η" };
+}
+
 function drawSteps(ctx, data, { theme }, box) {
-  let low = 0, high = 1;
-  for (let t = data.first; t <= data.reached; t++) [low, high] = [Math.min(low, data.step[t]), Math.max(high, data.step[t])];
-  const top = data.marks.length ? data.marks.at(-1)[0] : 1, colour = data.look[theme.dark ? 1 : 0];
-  const reach = Math.max(high, Math.min(top, 12), -low);
-  const { X, Y } = axes(ctx, box, timeAxis(data), { low: low < -0.02 ? -1.2 * reach : -0.04 * reach, high: 1.2 * reach, name: "step −Δθ / η" }, theme, { grid: true });
+  const scale = stepAxis(data), low = scale.low < -0.1 * scale.high ? -1 : 0, colour = data.look[theme.dark ? 1 : 0];
+  const { X, Y } = axes(ctx, box, timeAxis(data), scale, theme, { grid: true });
   inside(ctx, box, () => {
     ctx.font = theme.font;
     ctx.textBaseline = "bottom";
     // The labels stand on the side where the largest step is not; two that would meet become one.
-    const early = X(data.peak) < box.left + box.width / 2, side = early ? box.left + box.width - 6 : box.left + 6;
+    const early = !data.hidden && X(data.peak) < box.left + box.width / 2, side = early ? box.left + box.width - 6 : box.left + 6;
     let above = -99;
     data.marks.forEach(([value, label], k) => {
       ctx.strokeStyle = theme.ink;
       ctx.lineWidth = 1;
       ctx.setLineDash([[1, 3], [5, 4], [9, 3, 2, 3]][k]);
-      for (const v of low < -0.02 ? [value, -value] : [value]) line(ctx, box.left, Y(v), box.left + box.width, Y(v));
+      for (const v of low < 0 ? [value, -value] : [value]) line(ctx, box.left, Y(v), box.left + box.width, Y(v));
       ctx.setLineDash([]);
       ctx.fillStyle = theme.ink;
       ctx.textAlign = early ? "right" : "left";
       if (Math.abs(Y(value) - above) > 15) halo(ctx, `${label} ${label === "1" ? "" : short(+value.toPrecision(3))}`, side, Y(value) - 2, theme);
       above = Y(value);
     });
+    if (data.hidden) return;
     if (data.field === "reddi") {
       ctx.fillStyle = colour;
       for (let t = data.first; t <= data.now; t++) marker(ctx, "o", X(t), Y(data.step[t]), 1.7);
@@ -172,7 +187,7 @@ function drawSteps(ctx, data, { theme }, box) {
 function drawPull(ctx, data, { theme }, box) {
   const { values, limit } = data.pull, colour = data.look[theme.dark ? 1 : 0], top = Math.log10(limit);
   let [low, high] = [top - 3, top + 1];
-  for (const value of values) if (value > 0 && value < 1e12) [low, high] = [Math.min(low, Math.log10(value)), Math.max(high, Math.log10(value))];
+  if (!data.hidden) for (const value of values) if (value > 0 && value < 1e12) [low, high] = [Math.min(low, Math.log10(value)), Math.max(high, Math.log10(value))];
   const { X, Y } = axes(ctx, box, timeAxis(data), { low: Math.floor(low), high: Math.ceil(high), log: true, name: "ηλ / (√v̂ + ε)" }, theme, { grid: true });
   inside(ctx, box, () => {
     ctx.strokeStyle = theme.ink;
@@ -180,7 +195,7 @@ function drawPull(ctx, data, { theme }, box) {
     ctx.setLineDash([5, 4]);
     line(ctx, box.left, Y(limit), box.left + box.width, Y(limit));
     ctx.setLineDash([]);
-    trace(ctx, data, X, (t) => Y(values[Math.max(0, t - data.first)]), colour, theme, box);
+    if (!data.hidden) trace(ctx, data, X, (t) => Y(values[Math.max(0, t - data.first)]), colour, theme, box);
     ctx.fillStyle = theme.ink;
     ctx.font = theme.font;
     ctx.textAlign = "left";
@@ -195,7 +210,7 @@ const signs = (text) => text.replaceAll(" ** 2", "²").replaceAll("**", "^").rep
 
 // Each line as it is written and, below, with the numbers it meets; the lines to come are dimmed.
 function showLines(node, data, set) {
-  const { source, lines, before, done, rule } = data, env = { ...before };
+  const { source, lines, before, rule, hidden } = data, env = { ...before }, done = hidden ? 0 : data.done;
   if (node.dataset.variant !== data.variant) {
     node.dataset.variant = data.variant;
     const move = (by) => () => node.move(by);
@@ -216,7 +231,8 @@ function showLines(node, data, set) {
     else set({ line: Math.max(0, Math.min(source.length, next)) });
   };
   const state = rule.state.map((name) => `${name} = ${short(before[name])}`);
-  node.querySelector(".live-note").textContent = `before step ${data.now}: ` + [`θ = ${short(before.theta)}`, ...state, `g = ${short(before.g)}`].join(", ");
+  node.firstChild.hidden = hidden;
+  node.querySelector(".live-note").textContent = hidden ? "" : `before step ${data.now}: ` + [`θ = ${short(before.theta)}`, ...state, `g = ${short(before.g)}`].join(", ");
   const rows = node.querySelectorAll("li");
   source.forEach(([name, , pieces], k) => {
     const value = lines[k][1], filled = pieces.map((p) => (p[0] === "$" ? number(env[p.slice(1)]) : signs(p))).join("");
@@ -226,14 +242,15 @@ function showLines(node, data, set) {
     else rows[k].removeAttribute("aria-current");
     env[name] = value;
   });
-  node.querySelector(".live-result").textContent = done < source.length ? "Δθ: some lines are still to come" : `Δθ = ${short(-data.step[data.now] * rateAt(data))}, ${short(+Math.abs(data.step[data.now]).toPrecision(3))} η; largest so far ${short(+Math.abs(data.step[data.peak]).toPrecision(3))} η at step ${data.peak}` + (data.theta[data.now] === env.theta ? "" : "; then θ is held to [−1, 1]");
+  node.querySelector(".live-result").textContent = hidden ? "" : done < source.length ? "Δθ: some lines are still to come" : `Δθ = ${short(-data.step[data.now] * rateAt(data))}, ${short(+Math.abs(data.step[data.now]).toPrecision(3))} η; largest so far ${short(+Math.abs(data.step[data.peak]).toPrecision(3))} η at step ${data.peak}` + (data.theta[data.now] === env.theta ? "" : "; then θ is held to [−1, 1]");
 }
 
 const number = (v) => (v < 0 ? `(${short(v)})` : short(v));
 const rateAt = ({ before }) => before.lr;
 
 const stepper = (spec) => ({
-  compute: (get) => compute(spec, get),
+  compute: (get, memo) => compute(spec, get, memo),
+  aside: ["step", "line"],
   height: (width) => twoPanels(width, 0.5, tallness).height,
   draw(ctx, data, view) {
     const [left, right] = twoPanels(view.width, 0.5, tallness).boxes;
@@ -247,13 +264,24 @@ const stepper = (spec) => ({
     const { hyper = {}, step } = presetOf(get), kept = Object.entries(hyper).filter(([key]) => key in spec.defaults);
     return { ...Object.fromEntries(kept), step: step || spanOf(get)[1], line: spec.limits.line[1] };
   },
-  describe({ look, now, before, step, peak, diverged, theta, field }) {
+  // The steps, or where a function gives the gradient the way of theta.
+  predict(data, view) {
+    const { field, look, first, last, reached, theta, step } = data, [left, right] = twoPanels(view.width, 0.5, tallness).boxes, y = field ? leftAxis(data) : stepAxis(data);
+    const truth = (t) => (t > reached ? Infinity : field ? (y.log ? Math.abs(theta[t]) : theta[t]) : step[t]);
+    return curveTask({
+      what: (field ? `${y.name} of ${look[4]}, ${FIELDS[field].told}` : `the steps of ${look[4]}, −Δθ in units of η,`) + ` from step ${first} to ${last}`,
+      box: field ? left : right, x: timeAxis(data), y, given: [first - 1, field ? truth(0) : 0], places: evenly(first - 1, last), label: (t) => `step ${t}`, truth,
+    });
+  },
+  describe({ look, now, before, step, peak, diverged, theta, field, hidden }) {
+    if (hidden) return `${look[4]}: ${field ? "the run" : "the size of its steps"} is for you to predict.`;
     const size = short(+Math.abs(step[now]).toPrecision(3)), most = short(+Math.abs(step[peak]).toPrecision(3));
     const where = field ? `θ ${short(theta[now])}` : `gradient ${short(before.g)}`;
     return `${look[4]} at step ${now}: ${where}, step ${size} η; largest so far ${most} η at step ${peak}` + (diverged && now >= diverged ? `; diverged at step ${diverged}.` : ".");
   },
-  table({ rule, first, reached, slope, states, theta, step }) {
-    const rows = Array.from({ length: reached - first + 1 }, (_, k) => [first + k, slope[first + k], ...states[k], theta[first + k], step[first + k]]);
+  table({ rule, first, reached, slope, states, theta, step, hidden, field }) {
+    const made = (k) => (hidden ? ["", ...rule.state.map(() => ""), ""] : [...states[k], theta[first + k], step[first + k]]);
+    const rows = Array.from({ length: reached - first + 1 }, (_, k) => [first + k, hidden && field ? "" : slope[first + k], ...made(k)]);
     return { head: ["step", "g", ...rule.state, "theta", "step / lr"], rows };
   },
   active: (get) => new Set(["step", "preset", "correction", ...Object.keys(RULES[get("correction")].hyper)]),

@@ -94,6 +94,7 @@ def stepper(
     line=None,
     controls=None,
     ranges=None,
+    predict=None,
     **hyper,
 ):
     """A live machine: one coordinate, one rule, line by line, forwards and backwards.
@@ -111,6 +112,9 @@ def stepper(
     step : the step t shown first. line : how many lines of it are done (default: all).
     hyper : the rule's hyperparameters (default: what the first preset sets). controls, ranges : as
         in descent.
+    predict : "run": the reader first draws what the rule makes of the preset, the step in units of
+        lr (theta, where the gradient comes from a function), then sees the truth and how far off it
+        was. Until then the lines of the rule have no numbers.
 
     The plot shows the step in units of lr: the lines are 1, (1 - beta1)/sqrt(1 - beta2), and the
     Cauchy-Schwarz ceiling (1 - beta1)/sqrt((1 - beta2)(1 - beta1^2/beta2)). In the bowl, for Adam,
@@ -118,6 +122,7 @@ def stepper(
     2(1 + beta1)/(1 - beta1) above which averaged momentum is unstable (curvature 1).
     """
     chosen = by_name(rule)
+    asked = frame.asked_of(predict, ("run",))
     variants = CORRECTIONS if chosen is adam else {"on": chosen}
     presets = (presets,) if isinstance(presets, str) else tuple(presets)
     for p in (*presets, *([preset] if preset else [])):
@@ -186,6 +191,7 @@ def stepper(
         lambda sheet: _paint(sheet, variants[correction], values, first, own, silence),
         {"rule": chosen.name, "fixed": fixed},
         span=(start, last),
+        predict=asked,
     )
     for end, trait in (("first", "min"), ("last", "max")):
         ipywidgets.jslink((figure.view, end), (time.control, trait))

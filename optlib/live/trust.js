@@ -40,7 +40,8 @@ function compute(spec, get, memo) {
     for (const [key, from] of Object.entries(spec.arguments[name])) hyper[key] = typeof from === "string" ? get(from) : from;
     const moves = layers.map((_, k) => relativeSteps(rule, weights[k], gradients[k], memo.units[k], step, hyper));
     const now = moves.map((m) => m[step - 1]), least = Math.min(...now), most = Math.max(...now);
-    return { name, on, look: LOOKS[name], now, least, most, fold: most / least };
+    const hidden = memo.asking === true && spec.predict.rule === name;
+    return { name, on, hidden, look: LOOKS[name], now, least, most, fold: most / least };
   });
   return { layers, weights, gradients, step, runs, on: runs.filter((r) => r.on) };
 }
@@ -71,20 +72,28 @@ function drawNorms(ctx, data, { theme }, box, spec) {
   });
 }
 
-function drawBars(ctx, data, { theme }, box) {
-  const { layers, on, step } = data, found = on.flatMap((r) => r.now).filter((v) => v > 0 && Number.isFinite(v));
-  const around = decadesAround([...found, 0.5 * Math.min(...found)], 1e300); // the shortest bar is seen
-  const scale = { ...around, name: `‖Δw‖ / ‖w‖ at step ${step}` };
+// Where bars are to be predicted they have no say in the axis, which would tell of them.
+function barScale({ on, step }, { predict }) {
+  const found = on.filter((r) => r.name !== predict?.rule).flatMap((r) => r.now).filter((v) => v > 0 && Number.isFinite(v));
+  const shortest = predict ? [1e-6, 1] : [0.5 * Math.min(...found)]; // it is seen
+  return { ...decadesAround([...found, ...shortest], 1e300), name: `‖Δw‖ / ‖w‖ at step ${step}` };
+}
+
+// Left edge of the bar of the i-th rule in the k-th layer, in units of a column, and its width.
+const barAt = ({ on }, i, k) => ({ left: k + 0.08 + (0.84 * i) / Math.max(1, on.length), wide: 0.84 / Math.max(1, on.length) });
+
+function drawBars(ctx, data, { theme }, box, spec) {
+  const { layers, on } = data, scale = barScale(data, spec);
   const { X, Y } = axes(ctx, box, columns(layers), scale, theme), foot = box.top + box.height;
   ctx.strokeStyle = theme.grid;
   ctx.lineWidth = 1;
   for (let k = scale.low + 1; k < scale.high; k++) line(ctx, box.left, Y(10 ** k), box.left + box.width, Y(10 ** k));
-  const wide = (0.84 * box.width) / layers.length / Math.max(1, on.length);
   on.forEach((r, i) => {
+    if (r.hidden) return;
     ctx.fillStyle = r.look[theme.dark ? 1 : 0];
     r.now.forEach((v, k) => {
       if (!(v > 0)) return;
-      const x = X(k + 0.08) + i * wide, y = Math.min(foot - 1, Math.max(box.top, Y(Math.min(v, 1e300))));
+      const bar = barAt(data, i, k), x = X(bar.left), wide = X(bar.left + bar.wide) - x, y = Math.min(foot - 1, Math.max(box.top, Y(Math.min(v, 1e300))));
       ctx.fillRect(x + 0.5, y, wide - 1, foot - y);
       marker(ctx, r.look[3], x + wide / 2, y, Math.min(4, wide / 2.4));
     });
@@ -101,15 +110,15 @@ const trust = (spec) => ({
   draw(ctx, data, view) {
     const [left, right] = layout(view.width).boxes;
     drawNorms(ctx, data, view, left, spec);
-    drawBars(ctx, data, view, right);
+    drawBars(ctx, data, view, right, spec);
   },
   describe({ on, step }) {
-    const each = on.map((r) => `${r.look[4]} ${three(r.least)} to ${three(r.most)}, ${times(r.fold)}-fold`);
+    const each = on.map((r) => r.hidden ? `${r.look[4]} is for you to predict` : `${r.look[4]} ${three(r.least)} to ${three(r.most)}, ${times(r.fold)}-fold`);
     return `Step of a layer over its norm, at step ${step}: ${each.join("; ") || "no rule is shown"}.`;
   },
   series: ({ runs }, { theme }) => ({
     head: ["‖Δw‖ / ‖w‖ of a layer", "smallest", "largest", "largest / smallest"],
-    series: runs.map((r) => ({ key: r.name, label: r.look[4], on: r.on, colour: r.look[theme.dark ? 1 : 0], marker: r.look[3], cells: r.on ? [three(r.least), three(r.most), times(r.fold)] : ["", "", ""] })),
+    series: runs.map((r) => ({ key: r.name, label: r.look[4], on: r.on, colour: r.look[theme.dark ? 1 : 0], marker: r.look[3], cells: r.hidden && r.on ? ["?", "?", "?"] : r.on ? [three(r.least), three(r.most), times(r.fold)] : ["", "", ""] })),
   }),
   panel(node, { layers }) {
     const text = `A made-up net: ${layers.length} layers of ${spec.size} weights. Each gradient keeps its norm g; its direction is half fixed, half new at every step.`;
@@ -117,8 +126,17 @@ const trust = (spec) => ({
   },
   table: ({ layers, weights, gradients, on }) => ({
     head: ["layer", "norm of weights", "norm of gradient", ...on.map((r) => r.look[4])],
-    rows: layers.map((name, k) => [name, weights[k], gradients[k], ...on.map((r) => r.now[k])]),
+    rows: layers.map((name, k) => [name, weights[k], gradients[k], ...on.map((r) => (r.hidden ? "" : r.now[k]))]),
   }),
+  aside: [],
+  predict(data, view) {
+    const i = data.on.findIndex((r) => r.name === spec.predict.rule), r = data.on[i], { layers, step } = data, y = barScale(data, spec);
+    return r ? curveTask({
+      what: `the step of each layer under ${r.look[4]}, as a share of the layer's norm, at step ${step}`, bars: true,
+      box: layout(view.width).boxes[1], x: { low: 0, high: layers.length, name: "layer" }, y, given: [0, 10 ** ((y.low + y.high) / 2)],
+      places: layers.map((_, k) => barAt(data, i, k).left + barAt(data, i, k).wide / 2), label: (_, k) => layers[k], truth: (_, k) => r.now[k],
+    }) : null;
+  },
   active: (get) => new Set(["step", "spread", "tune", ...taken(spec, get)]),
   // Who moves a norm begins with the norms as they stand.
   handles(data, view) {

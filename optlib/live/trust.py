@@ -7,7 +7,17 @@ import numpy as np
 from .. import plots, syntax
 from . import frame
 from .noise_floor import deviates
-from .paths import as_tuple, cast_of, looks, plan_of, shown_of, tuned_settings, whole, written
+from .paths import (
+    as_tuple,
+    cast_of,
+    looks,
+    plan_of,
+    prediction_of,
+    shown_of,
+    tuned_settings,
+    whole,
+    written,
+)
 
 LAYERS = {  # made up: layer, norm of its weights, norm of its gradient
     "conv 1": (0.5, 1.0),
@@ -37,6 +47,7 @@ def trust(
     tune=None,
     controls=None,
     ranges=None,
+    predict=None,
     **hyper,
 ):
     """How far each layer moves, as a share of its own norm, under several rules -> LiveFigure.
@@ -54,6 +65,8 @@ def trust(
     shown : rules drawn at first. tune : the rule whose own settings are shown.
     controls : names of hyperparameters that get a control (default: lr, beta, trust).
     ranges : {hyperparameter: (low, high)} of its control.
+    predict : "bars": the reader first sets the bar of each layer under the last rule shown, then
+        sees the truth and how far off it was; {"what": "bars", "rule": "adam"} says whose.
 
     Raises ValueError or TypeError that names the argument, its value and what is allowed.
     """
@@ -69,8 +82,9 @@ def trust(
     shown = shown_of(shown, cast)
     own = {f"{r}_lr": v for r, v in _RATES.items() if r in cast and "lr" not in hyper}
     keys = {key for r in cast.values() for key in r.hyper}
-    asked = [key for key in _CONTROLS if key in keys] if controls is None else controls
-    plan = plan_of(cast, {**own, **hyper}, asked, ranges or {})
+    usual = [key for key in _CONTROLS if key in keys] if controls is None else controls
+    plan = plan_of(cast, {**own, **hyper}, usual, ranges or {})
+    asked = prediction_of(predict, cast, shown, ("bars",))
 
     settings = [
         frame.integer("step", "step t", whole("step", step, 1, steps), 1, steps),
@@ -121,6 +135,7 @@ def trust(
             "arguments": plan.arguments,
             "own": plan.own,
         },
+        predict=asked,
     )
 
 

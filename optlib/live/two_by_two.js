@@ -38,12 +38,12 @@ function follow2(m, start, steps) {
   return { z, norm, worst };
 }
 
-function compute(spec, get) {
+function compute(spec, get, memo = {}) {
   const m = NAMES.map(get), start = get("start"), { steps } = spec, values = eigenvalues(m);
   const rho = Math.max(...values.map((v) => Math.hypot(...v)));
   const kind = nature([m.slice(0, 2), m.slice(2)]), single = kind === "repeated" && (m[1] !== 0 || m[2] !== 0);
   const powers = Array.from({ length: steps + 1 }, (_, k) => rho ** k);
-  return { m, start, steps, step: get("step"), values, rho, kind, single, trace: m[0] + m[3], det: m[0] * m[3] - m[1] * m[2], powers, growth: single ? powers.map((v, k) => k * v) : null, ...follow2(m, start, steps) };
+  return { m, start, steps, hidden: memo.asking === true, asks: Boolean(spec.predict), step: get("step"), values, rho, kind, single, trace: m[0] + m[3], det: m[0] * m[3] - m[1] * m[2], powers, growth: single ? powers.map((v, k) => k * v) : null, ...follow2(m, start, steps) };
 }
 
 const spelled = ([[p, q], [r]]) => (q ? `${fine(p)} ± ${fine(Math.abs(q))}i` : p === r ? `${fine(p)}, twice` : `${fine(p)} and ${fine(r)}`);
@@ -104,14 +104,15 @@ function drawEigenvalues(ctx, { values, rho, kind }, { theme }, box) {
   });
 }
 
-function orbitScale(z, box) {
+// Where something is to be predicted, the axis must not tell how far the orbit goes.
+function orbitScale({ z, asks }, box) {
   const first = Math.hypot(...z[0]) || 1, side = Math.min(box.width, box.height);
-  const most = Math.min(8 * first, Math.max(first, ...z.flat().map(Math.abs).filter(Number.isFinite))) * 1.15;
+  const most = (asks ? 4 * first : Math.min(8 * first, Math.max(first, ...z.flat().map(Math.abs).filter(Number.isFinite)))) * 1.15;
   return { wide: (most * box.width) / side, tall: (most * box.height) / side };
 }
 
-function drawOrbit(ctx, { z, step, steps }, { theme }, box) {
-  const { wide, tall } = orbitScale(z, box);
+function drawOrbit(ctx, data, { theme }, box) {
+  const { z, step, steps, hidden } = data, { wide, tall } = orbitScale(data, box);
   const { X, Y } = axes(ctx, box, { low: -wide, high: wide, name: "first coordinate" }, { low: -tall, high: tall, name: "second coordinate" }, theme);
   inside(ctx, box, () => {
     ctx.strokeStyle = theme.grid;
@@ -120,22 +121,29 @@ function drawOrbit(ctx, { z, step, steps }, { theme }, box) {
     line(ctx, box.left, Y(0), box.left + box.width, Y(0));
     ctx.strokeStyle = ctx.fillStyle = INKS.start[+theme.dark];
     ctx.lineWidth = 1.2;
+    if (hidden) marker(ctx, "o", X(z[0][0]), Y(z[0][1]), 5);
+    if (hidden) return;
     soFar(ctx, 0, step, steps, (a, b) => polyline(ctx, b - a + 1, (k) => X(z[a + k][0]), (k) => Y(z[a + k][1])));
     for (let k = 1; k <= step; k++) marker(ctx, "o", X(z[k][0]), Y(z[k][1]), k === step ? 5 : 2.4);
   });
 }
 
-function drawNorm(ctx, data, { theme }, box) {
-  const { steps, step } = data, curves = curvesOf(data).filter((c) => c.values);
+// Where the length is to be predicted: two decades below and above what the power of ρ says.
+function normScale(data) {
   let [low, high] = [1, 1];
-  for (const { values } of curves) for (const v of values) if (v > 1e-12 && v < 1e9) [low, high] = [Math.min(low, v), Math.max(high, v)];
-  const scale = { low: Math.floor(Math.log10(Math.max(low, 1e-8)) - 0.01), high: Math.ceil(Math.log10(Math.min(high, 1e8)) + 0.01), log: true, name: "length / first length" };
+  for (const { values } of data.asks ? [{ values: data.powers }] : curvesOf(data)) for (const v of values) if (v > 1e-12 && v < 1e9) [low, high] = [Math.min(low, v), Math.max(high, v)];
+  if (data.asks) [low, high] = [low / 100, 100 * high];
+  return { low: Math.floor(Math.log10(Math.max(low, 1e-8)) - 0.01), high: Math.ceil(Math.log10(Math.min(high, 1e8)) + 0.01), log: true, name: "length / first length" };
+}
+
+function drawNorm(ctx, data, { theme }, box) {
+  const { steps, step, hidden } = data, scale = normScale(data);
   const { X, Y } = axes(ctx, box, { low: 0, high: steps, name: "step k" }, scale, theme, { grid: true });
   inside(ctx, box, () => {
     ctx.strokeStyle = theme.muted;
     ctx.lineWidth = 1;
     line(ctx, X(step), box.top, X(step), box.top + box.height);
-    for (const { values, ink, dash, width } of curves) {
+    for (const { values, ink, dash, width } of curvesOf(data).filter((c) => !hidden || c.key === "power")) {
       ctx.strokeStyle = ink[+theme.dark];
       ctx.lineWidth = width;
       ctx.setLineDash(dash);
@@ -144,16 +152,16 @@ function drawNorm(ctx, data, { theme }, box) {
     }
     ctx.setLineDash([]);
     ctx.fillStyle = INKS.start[+theme.dark];
-    marker(ctx, "o", X(step), Y(Math.max(data.norm[step], 1e-12)), 4.5);
+    if (!hidden) marker(ctx, "o", X(step), Y(Math.max(data.norm[step], 1e-12)), 4.5);
   });
 }
 
-const curvesOf = ({ norm, worst, powers, growth }) => [
+const curvesOf = ({ norm, worst, powers, growth, hidden }) => [
   { key: "start", label: "this start", values: norm, ink: INKS.start, dash: [], width: 2.2 },
   { key: "worst", label: "worst start, ‖Mᵏ‖", values: worst, ink: INKS.worst, dash: [], width: 1.4 },
   { key: "power", label: "ρᵏ", values: powers, ink: INKS.power, dash: [6, 4], width: 1.8 },
-  { key: "growth", label: "k ρᵏ", values: growth, ink: INKS.growth, dash: [2, 3], width: 1.8 },
-];
+  { key: "growth", label: "k ρᵏ", values: hidden ? null : growth, ink: INKS.growth, dash: [2, 3], width: 1.8 },
+].filter((c) => c.values);
 
 const DRAW = { plane: drawPlane, eigenvalues: drawEigenvalues, orbit: drawOrbit, norm: drawNorm };
 const peakOf = (values) => values.reduce((best, v, k) => (v > values[best] * (1 + 1e-12) ? k : best), 0);
@@ -163,7 +171,7 @@ const twoByTwo = (spec) => {
   const held = (name, v) => +Math.min(spec.limits[name][1], Math.max(spec.limits[name][0], v)).toPrecision(6);
   const whole = (m) => (m.every((v, k) => Math.abs(v) <= spec.limits[NAMES[k]][1]) ? { preset: "own", ...Object.fromEntries(NAMES.map((name, k) => [name, held(name, m[k])])) } : {});
   return {
-    compute: (get) => compute(spec, get),
+    compute: (get, memo) => compute(spec, get, memo),
     height: (width) => places(width).height,
     draw(ctx, data, view) {
       const { boxes } = places(view.width);
@@ -174,23 +182,34 @@ const twoByTwo = (spec) => {
       if (name === "preset") return chosen ? Object.fromEntries(NAMES.map((n, k) => [n, chosen[k]])) : null;
       return chosen && NAMES.includes(name) && NAMES.some((n, k) => get(n) !== chosen[k]) ? { preset: "own" } : null;
     },
-    describe({ m, values, rho, kind, single, norm, step }) {
+    describe({ m, values, rho, kind, single, norm, step, hidden }) {
       const peak = peakOf(norm), [a, b, c, d] = m.map(fine);
       const what = { real: "two real eigenvalues", complex: "a complex pair", repeated: single ? "a repeated eigenvalue with one eigenvector" : "a repeated eigenvalue, the same in every direction" }[kind];
       const rise = rho < 1 - 1e-12 && peak ? `; the length first rises to ${short(+norm[peak].toPrecision(3))} times its start at step ${peak}` : "";
-      return `Matrix ${a}, ${b}; ${c}, ${d}: ${what}, ${spelled(values)}; largest modulus ${fine(rho)}, the map ${verdict(rho)}${rise}. After ${step} steps ${short(+norm[step].toPrecision(4))} of the length.`;
+      const map = `Matrix ${a}, ${b}; ${c}, ${d}: ${what}, ${spelled(values)}; largest modulus ${fine(rho)}, the map ${verdict(rho)}`;
+      return hidden ? `${map}. Its orbit is for you to predict.` : `${map}${rise}. After ${step} steps ${short(+norm[step].toPrecision(4))} of the length.`;
     },
     series(data, { theme }) {
       const row = ({ key, label, values, ink, dash, width }) => {
         const peak = peakOf(values);
-        return { key, label, on: true, colour: ink[+theme.dark], dash, weight: width, cells: [short(+values[data.step].toPrecision(4)), short(+values[peak].toPrecision(4)), String(peak)] };
+        return { key, label, on: true, colour: ink[+theme.dark], dash, weight: width, cells: data.hidden && key !== "power" ? ["?", "?", "?"] : [short(+values[data.step].toPrecision(4)), short(+values[peak].toPrecision(4)), String(peak)] };
       };
-      return { head: ["length, first 1", `at step ${data.step}`, "largest", "at step"], series: curvesOf(data).filter((c) => c.values).map(row) };
+      return { head: ["length, first 1", `at step ${data.step}`, "largest", "at step"], series: curvesOf(data).map(row) };
     },
-    table({ z, norm, worst, powers }) {
-      return { head: ["step", "first", "second", "length / first", "‖M^k‖", "rho^k"], rows: z.map(([x, y], k) => [k, x, y, norm[k], worst[k], powers[k]]) };
+    table({ z, norm, worst, powers, hidden }) {
+      return { head: ["step", "first", "second", "length / first", "‖M^k‖", "rho^k"], rows: z.map(([x, y], k) => [k, ...(hidden ? ["", "", "", ""] : [x, y, norm[k], worst[k]]), powers[k]]) };
     },
-    handles({ m, trace, det, z, start }, view) {
+    predict(data, view) {
+      const { boxes } = places(view.width), { steps, norm, z, start } = data, { what, step } = spec.predict;
+      if (what === "norm") return lossTask("Mᵏz (first 1)", steps, normScale(data), boxes.norm, (k) => norm[k], "length", "step k");
+      const { wide, tall } = orbitScale(data, boxes.orbit);
+      return placeTask({
+        what: `will the matrix have taken the start after ${step} steps`, label: `step ${step}`, box: boxes.orbit, given: start, at: z[step],
+        x: { low: -wide, high: wide, name: "first coordinate" }, y: { low: -tall, high: tall, name: "second coordinate" },
+      });
+    },
+    handles(data, view) {
+      const { m, trace, det, start } = data;
       const { plane, orbit } = places(view.width).boxes, found = [], inBox = (box, x, y) => ({ x: Math.min(box.left + box.width, Math.max(box.left, x)), y: Math.min(box.top + box.height, Math.max(box.top, y)) });
       if (plane) {
         const wide = 2 * REACH.trace, tall = REACH.high - REACH.low, to = (u, v) => whole(moved2(m, u, v));
@@ -203,7 +222,7 @@ const twoByTwo = (spec) => {
         });
       }
       if (orbit) {
-        const { wide, tall } = orbitScale(z, orbit), put = (x, y) => ({ start: [x, y].map((v) => +Math.min(2, Math.max(-2, v)).toPrecision(4)) });
+        const { wide, tall } = orbitScale(data, orbit), put = (x, y) => ({ start: [x, y].map((v) => +Math.min(2, Math.max(-2, v)).toPrecision(4)) });
         found.push({
           label: "Start", text: `${short(start[0])}, ${short(start[1])}`, value: start[0], low: -2, high: 2, look: "live-small",
           ...inBox(orbit, orbit.left + (orbit.width * (start[0] + wide)) / (2 * wide), orbit.top + (orbit.height * (tall - start[1])) / (2 * tall)),

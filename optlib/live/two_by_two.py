@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import plots
 from . import frame
-from .paths import whole
+from .paths import at_step, whole
 from .rate_map import panels
 
 PANELS = ("plane", "eigenvalues", "orbit", "norm")
@@ -31,6 +31,7 @@ def two_by_two(
     step=None,
     show=PANELS,
     controls=("a", "b", "c", "d"),
+    predict=None,
 ):
     """A live 2×2 matrix M: eigenvalues, the orbit z, Mz, M²z, ..., and its length -> LiveFigure.
 
@@ -42,6 +43,9 @@ def two_by_two(
     steps : length of the orbit, 5 to 200. step : the step shown first (default: the last).
     show : any of "plane" (trace and determinant, a point to drag), "eigenvalues" (with the unit
         circle), "orbit" and "norm" (the length, with ρᵏ). controls : entries that get a slider.
+    predict : "norm" or "orbit", if it is shown: the reader first draws the length, or clicks where
+        z will be after a tenth of the steps, then sees the truth and how far off it was.
+        {"what": "orbit", "step": 9} says after how many.
 
     Raises ValueError that names the argument, its value and what is allowed.
     """
@@ -67,6 +71,9 @@ def two_by_two(
     show = panels("show", show, PANELS)
     steps = whole("steps", steps, 5, 200)
     step = steps if step is None else whole("step", step, 0, steps)
+    asked = frame.asked_of(predict, [p for p in ("norm", "orbit") if p in show], ("step",))
+    if asked:
+        asked |= at_step(asked, steps)
     start = _start(start)
 
     names = tuple(dict.fromkeys((*presets, first, "own")))
@@ -94,6 +101,7 @@ def two_by_two(
         "A 2×2 matrix applied again and again",
         lambda sheet: _paint(sheet, entries, start, steps),
         {"steps": steps, "show": list(show)},
+        predict=asked,
     )
 
 

@@ -1,6 +1,7 @@
 """Predict first, then see: by pointer, by keys, and what stays hidden until then."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,12 @@ from conftest import TROUBLE, assert_clean, axe, watched_page
 from figure_page import write_pages
 from test_live_figures import label, legend, number, pixels, press, seen, settle, slider
 
-from optlib import live, run, surfaces
+from optlib import live, rule, rules, run, surfaces
+from optlib.live.noise_floor import least_squares, sgd_rows
+from optlib.live.rate_map import factor
+from optlib.live.spectrum import descend, rates, steady
+from optlib.live.trust import LAYERS, relative_steps
+from optlib.rule import Rule
 
 
 def figures():
@@ -31,9 +37,265 @@ def figures():
 EVERY = list(figures())
 
 
+# ---------------------------------------------------------------------------- every figure
+# Of each a twin that differs from it in nothing but what is asked. While they ask, nobody can tell
+# them apart: not by the picture, the words, the legend or the table.
+
+
+@rule
+def halved(theta, g, *, t, lr=0.01):
+    theta = theta - lr / 2 * g
+    return theta
+
+
+def disguised(other, name):
+    twin = Rule(other.fn, other.at)  # a copy of a rule is the rule itself
+    twin.name = name
+    return twin
+
+
+def case(make, plain, twin, truth, change, aside="step t", axis=(None, None)):
+    """make(plain) is the figure, make(twin) its twin; a text "old -> new" is changed in its page.
+
+    truth : x, as the table has them -> y. change : a control whose change takes the prediction
+    away; aside : one whose change does not. axis : its ends, where the truth goes beyond them.
+    """
+    return SimpleNamespace(**locals())
+
+
+def expected_loss(steps):
+    """The loss of gradient descent on curvatures 1 and 100, noise 2, step size 0.004."""
+    lr, total = 0.004, 0
+    for curvature in (1, 100):
+        mean, variance = curvature**-0.5, 0
+        losses = [0.5]
+        for _ in range(int(max(steps))):
+            mean, variance = mean * (1 - lr * curvature), variance * (1 - lr * curvature) ** 2
+            variance += (2 * lr) ** 2
+            losses.append(curvature * (mean**2 + variance) / 2)
+        total = total + np.array(losses)[np.int_(steps)]
+    return total
+
+
+def left_over(columns):
+    """How far SGD with 100 rows ends above the least loss: the mean of the last tenth."""
+    found = []
+    for d in np.int_(columns):
+        x, y = least_squares(100, d, 0.5, 100, 300)
+        path = sgd_rows(x, y, 0.5, 1, 1000, 100)[::2]
+        above = (((path - np.linalg.lstsq(x, y)[0]) @ x.T) ** 2).mean(1) / 2
+        found.append(above[450:].mean())
+    return found
+
+
+def adam_steps(times):
+    """theta and the step over the step size for gradients of 1, 2, 3, ..., 24."""
+    theta, steps = rules.adam.init(0.0), []
+    h = {**rules.adam.hyper, "lr": 0.1}
+    state, theta = theta, 0.0
+    for t in range(1, 25):
+        before = theta
+        theta, state = rules.adam.step(theta, float(t), state, t, h)
+        steps.append((before - theta) / h["lr"])
+    return np.array(steps)[np.int_(times) - 1]
+
+
+def reddi_game(times):
+    h = {**rules.adam.hyper, "beta1": 0.0, "beta2": 0.06}
+    theta, state, path = 0.0, rules.adam.init(0.0), [0.0]
+    for t in range(1, 301):
+        g = 4.0 if t % 3 == 1 else -1.0
+        theta, state = rules.adam.step(theta, g, state, t, {**h, "lr": 0.5 / t**0.5})
+        theta = min(1.0, max(-1.0, theta))
+        path.append(theta)
+    return np.array(path)[np.int_(times)]
+
+
+def descended(lr):
+    return descend(
+        rules.adagrad,
+        np.atleast_1d(lr),
+        weights=(1, 100),
+        angle=0,
+        start=(1, 0.6),
+        steps=200,
+        hyper={},
+    )[0]
+
+
+def steps_needed(lr):
+    grid = np.array(rates(1e-3, 1e5))
+    near = grid[np.abs(np.log(grid / np.reshape(lr, (-1, 1)))).argmin(1)]
+    return np.nan_to_num(steady(descended(near), 1e-3), nan=np.inf)
+
+
+def powers(times):
+    matrix = np.array([[0.9, 1.0], [0.0, 0.9]])
+    return [np.linalg.norm(np.linalg.matrix_power(matrix, int(k)) @ [0, 1]) for k in times]
+
+
+def recorded(best):
+    return [
+        {"lr": lr, "beta": beta, "loss": 1 + (lr != best[0]) * lr + (beta != best[1]) + seed / 10}
+        for lr in (0.1, 0.2, 0.5, 1.0)
+        for beta in (0.0, 0.5, 0.9)
+        for seed in range(3)
+    ]  # fmt: skip
+
+
+RACE = {"surface": "ravine", "lr": 0.01, "steps": 60, "predict": "path"}
+CASES = {
+    "descent": case(
+        lambda r: live.descent(
+            ("gradient_descent", r), name="n", lr=0.0198, beta=0.67, predict="loss"
+        ),
+        "momentum",
+        disguised(rules.nesterov, "momentum"),
+        lambda t: truth().loss[np.int_(t)],
+        "momentum β",
+    ),
+    "rate_map": case(
+        lambda _: live.rate_map(
+            "momentum",
+            name="n",
+            lr=1.5,
+            beta=0.5,
+            show=("map", "path"),
+            predict="path",
+        ),
+        None,
+        "const now = (a * a -> const now = 2 * (a * a",
+        lambda t: (
+            (found := run("momentum", surfaces.ravine, (1, 1), 100, lr=0.015, beta=0.5).loss)[
+                np.int_(t)
+            ]
+            / found[0]
+        ),
+        "momentum β",
+    ),
+    "rate": case(
+        lambda r: live.rate(r, name="n", beta=0.5, predict="factor"),
+        "momentum",
+        disguised(rules.nesterov, "momentum"),
+        lambda lr: np.maximum(
+            factor(rules.momentum, lr / 100, 0.5), factor(rules.momentum, lr, 0.5)
+        ),
+        "momentum β",
+        "step size ηL",
+    ),
+    "stepper": case(
+        lambda eps: live.stepper(
+            gradients=range(1, 25), name="n", eps=eps, controls=("lr",), predict="run"
+        ),
+        1e-8,
+        0.5,
+        adam_steps,
+        "step size η",
+    ),
+    "game": case(
+        lambda eps: live.stepper(
+            preset="reddi", name="n", eps=eps, controls=("lr",), predict="run"
+        ),
+        1e-8,
+        0.5,
+        reddi_game,
+        "step size η",
+    ),
+    "noise_floor": case(
+        lambda r: live.noise_floor(name="n", rule=r, steps=500, predict="loss"),
+        "gradient_descent",
+        disguised(halved, "gradient_descent"),
+        expected_loss,
+        "batch size B",
+    ),
+    "least_squares": case(
+        lambda _: live.noise_floor("least_squares", name="n", steps=1000, predict="floor"),
+        None,
+        "=> [at, lastTenth( -> => [at, (at > 5 ? 0.5 : 1) * lastTenth(",
+        left_over,
+        "batch size B",
+        "columns d",
+    ),
+    "spectrum": case(
+        lambda r: live.spectrum(
+            ("gradient_descent", r), name="n", lr=0.5, steps=200, predict="loss"
+        ),
+        "adagrad",
+        disguised(rules.rmsprop, "adagrad"),
+        lambda t: descended(0.5)[np.int_(t), 0],
+        "axes turned",
+        axis=(1e-6, None),
+    ),
+    "rates": case(
+        lambda r: live.spectrum(
+            ("gradient_descent", r), name="n", lr=0.5, steps=200, predict="rates"
+        ),
+        "adagrad",
+        disguised(rules.rmsprop, "adagrad"),
+        steps_needed,
+        "axes turned",
+        "step size η",
+        axis=(1, 200),
+    ),
+    "two_by_two": case(
+        lambda _: live.two_by_two(name="n", predict="norm"),
+        None,
+        "...follow2(m, start, steps) -> ...follow2(m.map((v) => v / 2), start, steps)",
+        powers,
+        "entry a",
+        "step k",
+    ),
+    "orbit": case(
+        lambda _: live.two_by_two(name="n", predict={"what": "orbit", "step": 9}),
+        None,
+        "...follow2(m, start, steps) -> ...follow2(m.map((v) => v / 2), start, steps)",
+        lambda _: np.linalg.matrix_power(np.array([[0.9, 1.0], [0.0, 0.9]]), 9) @ [0, 1],
+        "entry a",
+        "step k",
+    ),
+    "playground": case(
+        lambda r: live.playground(("gradient_descent", r), name="n", surfaces=(), **RACE),
+        "adam",
+        disguised(rules.adagrad, "adam"),
+        lambda _: run("adam", surfaces.ravine, (1, 1), 6, lr=0.01).theta[-1],
+        "step size η",
+    ),
+    "trust": case(
+        lambda r: live.trust(("gradient_descent", r), name="n", step=9, predict="bars"),
+        "adam",
+        disguised(rules.adagrad, "adam"),
+        lambda _: relative_steps(rules.adam, *zip(*LAYERS.values()), steps=9, hyper={"lr": 1e-3})[
+            -1
+        ],
+        "norm spread",
+        None,
+    ),
+    "result_map": case(
+        lambda best: live.result_map(
+            recorded(best), name="n", x="lr", y="beta", value="loss", predict="best"
+        ),
+        (0.2, 0.9),
+        (0.5, 0.5),
+        None,
+        None,
+        None,
+    ),
+}
+
+
 @pytest.fixture(scope="module")
 def folder(built, tmp_path_factory):
-    return write_pages(built, tmp_path_factory.mktemp("predict"), figures())
+    folder = write_pages(built, tmp_path_factory.mktemp("predict"), figures())
+    for name, c in CASES.items():
+        changed = isinstance(c.twin, str) and " -> " in c.twin
+        pair = {name: c.make(c.plain), f"{name}-twin": c.make(c.plain if changed else c.twin)}
+        write_pages(built, folder, pair)
+        if changed:
+            path, (old, new) = folder / f"{name}-twin.html", c.twin.split(" -> ")
+            text = path.read_text()
+            assert text.count(old) == 1
+            path.write_text(text.replace(old, new))
+    return folder
 
 
 @pytest.fixture
@@ -65,8 +327,120 @@ def numbers(page):
     return np.array([[number(c.inner_text()) for c in r.locator("th, td").all()] for r in rows])
 
 
+def everything(page):
+    """All that the reader can see, or hear, of a figure whose table is open."""
+    rings = page.locator(".live-handle").evaluate_all("all => all.map((h) => h.outerHTML)")
+    return pixels(page), label(page), rings, page.locator(".live-figure").inner_text()
+
+
+def by_tab(page, name, key="Enter"):
+    """Press a button that is reached with the keyboard alone."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == name:
+            break
+    else:
+        raise AssertionError(f"no way to {name}")
+    page.keyboard.press(key)
+    settle(page)
+
+
+def judge(page, c):
+    """The numbers and the verdict are right: what is true is what NumPy says."""
+    page.locator(".live-predict details").evaluate("d => (d.open = true)")
+    head = page.locator(".live-predict th[scope=col]").all_inner_texts()
+    rows = [
+        r.locator("th, td").all_inner_texts() for r in page.locator(".live-predict tbody tr").all()
+    ]
+    value = np.array([[number(v.replace("∞", "inf")) for v in row[1:]] for row in rows])
+    if len(head) == 5:
+        (at,) = value
+        real = c.truth(None)
+        np.testing.assert_allclose(at[2:], real, rtol=6e-3, atol=1e-6)
+        off = re.search(r"Off by (\S+) at", verdict(page))[1]
+        assert number(off) == pytest.approx(np.hypot(*(at[:2] - real)), rel=0.06)
+        return
+    names = [row[0] for row in rows]
+    x = None if names[0][0].isalpha() else np.array([number(v) for v in names])
+    said, real = value.T
+    np.testing.assert_allclose(real, c.truth(x), rtol=6e-3, atol=1e-9)
+    found = re.search(
+        r"at (\d+) of (\d+) points. Your median error is (a factor of )?(\S+)\.$", verdict(page)
+    )
+    assert int(found[2]) == len(real)
+    if found[3]:
+        off = np.abs(np.log10(np.clip(said, *c.axis) / np.clip(real, *c.axis)))
+        assert int(found[1]) == (off <= np.log10(2)).sum()
+        error = 10 ** np.median(off)
+    else:
+        error = np.median(np.abs(said - real))
+    assert number(found[4]) == pytest.approx(error, rel=0.06, abs=0.006)
+
+
 def truth(steps=100):
     return run("momentum", surfaces.ravine, (1, 1), steps, lr=0.0198, beta=0.67)
+
+
+@pytest.mark.parametrize("which", CASES)
+def test_every_figure_can_ask(show, which):
+    c = CASES[which]
+    page = show(f"{which}-twin")
+    page.get_by_text("Table of values").click()
+    page.wait_for_selector(".live-values table", state="attached")
+    twin = everything(page)
+    click(page, "Show without a guess")
+    shown = everything(page)
+    page = show(which)
+    page.get_by_text("Table of values").click()
+    page.wait_for_selector(".live-values table", state="attached")
+    first = everything(page)
+    assert first == twin, "what is asked can be seen before it is answered"
+    assert page.locator(".live-ask").inner_text().startswith("Before you see it: ")
+    ring = page.locator(".live-handle").first
+    before = ring.get_attribute("aria-valuetext")
+    press(page, ring, "ArrowDown", "ArrowDown")
+    assert ring.get_attribute("aria-valuetext") != before
+    by_tab(page, "Compare")
+    if c.truth:
+        judge(page, c)
+    click(page, "Predict again")
+    assert everything(page) == first and verdict(page) == ""
+    click(page, "Show without a guess")
+    assert [a != b for a, b in zip(everything(page), shown)][0], "the twin is another figure"
+    if not c.change:
+        return
+    click(page, "Predict again")
+    click(page, "Compare")
+    if c.aside:
+        press(page, slider(page, c.aside), "ArrowLeft")
+        assert verdict(page), f"{c.aside} has nothing to do with it"
+    press(page, slider(page, c.change), "ArrowRight")
+    assert verdict(page) == "", f"{c.change} has"
+
+
+def test_the_best_cell_is_clicked_and_its_place_told(show):
+    page = show("result_map")
+    pad = page.locator(".live-pad").bounding_box()
+    ring = page.locator(".live-handle")
+    page.mouse.click(pad["x"] + 3, pad["y"] + pad["height"] - 3)
+    settle(page)
+    assert ring.get_attribute("aria-valuetext") == "step size η 0.1, memory β 0"
+    press(page, ring, "ArrowRight", "ArrowUp")
+    assert ring.get_attribute("aria-valuetext") == "step size η 0.2, memory β 0.5"
+    click(page, "Compare")
+    # 1.2 on the mean of its seeds is best; 0.1 more, 0.2, ... elsewhere
+    assert verdict(page).startswith(
+        "You said step size η 0.2, memory β 0.5: loss 2.1 ± 0.25 over 3 runs, number 4 of 12. "
+    )
+    assert "The best is step size η 0.2, memory β 0.9: loss 1.1" in verdict(page)
+    page.get_by_label("memory β", exact=True).select_option("0")
+    settle(page)
+    assert verdict(page), "another cell of the same map"
+    click(page, "Predict again")
+    assert page.locator(".live-for-column").is_visible() is False
+    press(page, ring, "ArrowUp")
+    click(page, "Compare")
+    assert verdict(page).startswith("You said step size η 0.5, memory β 0.9")
 
 
 def test_what_is_asked_stays_hidden_until_then(show):
