@@ -18,7 +18,7 @@ function compute(spec, get, memo = {}) {
   const all = cells.flat().filter((cell) => cell && Number.isFinite(cell.mean));
   const best = all.length ? all.reduce((a, b) => ((lower ? b.mean < a.mean : b.mean > a.mean) ? b : a)) : null;
   const edges = best ? [["column", best.c, columns], ["row", best.r, rows]].flatMap(([way, k, list]) => (spec.ordered[way] && list.length > 2 && (k === 0 || k === list.length - 1) ? [`${k ? "largest" : "smallest"} ${spec.names[way]}`] : [])) : [];
-  return { cells, all, best, edges, hidden: memo.asking === true, here: cells[row][column], row, column, columns, rows };
+  return { cells, all, best, edges, hidden: memo.asking === true && best !== null, here: cells[row][column], row, column, columns, rows };
 }
 
 // ---- colours: the better, the deeper (on dark: the brighter)

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import TROUBLE, assert_clean, axe, watched_page
-from figure_page import write_pages
+from conftest import EVENTS, TROUBLE, assert_clean, axe, watched_page
+from figure_page import bear_random_events, write_pages
 from test_live_figures import label, legend, number, pixels, press, seen, settle, slider
 
 from optlib import live, rule, rules, run, surfaces
@@ -407,15 +407,19 @@ def test_every_figure_can_ask(show, which):
     assert everything(page) == first and verdict(page) == ""
     click(page, "Show without a guess")
     assert [a != b for a, b in zip(everything(page), shown)][0], "the twin is another figure"
-    if not c.change:
-        return
     click(page, "Predict again")
     click(page, "Compare")
     if c.aside:
         press(page, slider(page, c.aside), "ArrowLeft")
         assert verdict(page), f"{c.aside} has nothing to do with it"
-    press(page, slider(page, c.change), "ArrowRight")
-    assert verdict(page) == "", f"{c.change} has"
+    if c.change:
+        press(page, slider(page, c.change), "ArrowRight")
+        assert verdict(page) == "", f"{c.change} has"
+    click(page, "Reset")
+    assert page.locator(".live-ask").inner_text(), "it asks again"
+    page.set_viewport_size({"width": 390, "height": 844})
+    bear_random_events(page, EVENTS // 10, 5)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_the_best_cell_is_clicked_and_its_place_told(show):
@@ -615,7 +619,7 @@ def test_a_finger_draws(browser, show):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("which", ["loss", "path"])
+@pytest.mark.parametrize("which", ["loss", "path", "trust", "result_map"])
 def test_accessible(show, site, which, theme):
     page = show(which, site=site)
     page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
