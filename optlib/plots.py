@@ -151,3 +151,20 @@ def band(ax, x, curves, name=None, label_text=None, colour=None):
 def figure(rows=1, columns=1, size=None, **kwargs):
     """plt.subplots with the book's sizes."""
     return plt.subplots(rows, columns, figsize=size or WIDE, **kwargs)
+
+
+def exists(ax, names, constant, changing):
+    """A square chart of conversions: ● always, ○ while the step size is constant, · never.
+
+    names : row and column names. constant, changing : bool (n, n), rows from, columns to.
+    """
+    for i, j in np.ndindex(constant.shape):
+        mark = "●" if changing[i, j] else "○" if constant[i, j] else "·"
+        ax.text(j, i, mark, ha="center", va="center", fontsize=11, color=ACCENT)
+    n = len(names)
+    short = [name.replace(".optimizers", "").replace(".optim", "") for name in names]
+    ax.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), aspect="equal")
+    ax.set_xticks(range(n), short, rotation=90, fontsize=7)
+    ax.set_yticks(range(n), short, fontsize=7)
+    ax.grid(False)
+    ax.tick_params(length=0)

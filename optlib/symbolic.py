@@ -192,6 +192,22 @@ def stability_limit(rule, **given):
     return sp.factor(solutions[0])
 
 
+def stationary_covariance(matrix, drive):
+    """Covariance S of x_t = F x_{t-1} + b xi_t after a long time: the S with S = F S F^T + b b^T.
+
+    matrix : F, square, with all eigenvalues inside the unit circle. drive : b, one column; xi has
+    mean 0, variance 1 and no memory. ValueError if no single S solves the equation.
+    """
+    size = matrix.rows
+    names = {(i, j): sp.Symbol(f"S_{i}{j}") for i in range(size) for j in range(i, size)}
+    found = sp.Matrix(size, size, lambda i, j: names[min(i, j), max(i, j)])
+    equations = list(matrix * found * matrix.T + drive * drive.T - found)
+    solved = sp.solve(equations, list(names.values()), dict=True)
+    if len(solved) != 1 or len(solved[0]) != len(names):
+        raise ValueError("there is no single stationary covariance: is an eigenvalue 1 or -1?")
+    return found.subs(solved[0]).applyfunc(sp.factor)
+
+
 def optimum(rule):
     """The best hyperparameters on curvatures from mu to L -> (dict of them, rate).
 

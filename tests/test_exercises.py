@@ -11,7 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from optlib_checks import EXERCISES, ch01, ch02, ch03, ch04, ch05, ch06, ch07, check, recorded_path
+from optlib_checks import (
+    EXERCISES,
+    ch01,
+    ch02,
+    ch03,
+    ch04,
+    ch05,
+    ch06,
+    ch07,
+    ch08,
+    ch09,
+    ch10,
+    ch11,
+    check,
+    recorded_path,
+)
 from optlib_checks.answers import caller, clean
 from optlib_checks.judge import Refused, judge
 from optlib_checks.regions import STUB, solved_version, student_version
@@ -25,9 +40,15 @@ FOLDERS = {
     "05_adagrad": ch05,
     "06_rmsprop": ch06,
     "07_adam": ch07,
+    "08_adamw": ch08,
+    "09_lars_lamb": ch09,
+    "10_schedules": ch10,
+    "11_choosing_and_debugging": ch11,
 }
 # the stubs of these hold a broken function, not an empty one
-REPAIRS = ("train", "accumulate", "restarted", "train_words", "centered_run")
+REPAIRS = {"train", "accumulate", "restarted", "train_words", "centered_run", "adamw_run"}
+REPAIRS |= {"lars_run", "plateau"}
+REPAIRS |= {"reset_loop", "state_loop", "decay_loop", "clip_loop", "schedule_loop"}
 
 
 # ---------------------------------------------------------------- the notebooks
@@ -176,6 +197,21 @@ def test_each_statement_has_a_hint_and_says_what_is_checked(folder):
     for number, text in enumerate(statements, 1):
         assert text.startswith(f"## {int(folder[:2])}.{number} ")
         assert "*The check* " in text and "<summary>Hint</summary>" in text
+
+
+COUNTS = {5: "Five", 6: "Six", 7: "Seven", 8: "Eight"}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_statements_say_how_many_exercises_and_cases_there_are(folder):
+    texts = {c["id"].replace("-", "_"): source(c) for c in cells(folder)}
+    exercises = FOLDERS[folder].EXERCISES
+    assert f"\n{COUNTS[len(exercises)]} exercises" in texts["intro"]
+    for exercise in exercises:
+        if exercise.reads == "function":
+            count = len(list(exercise.cases(np.random.default_rng(0))))
+            said = texts[exercise.name].partition("*The check*")[2].partition("<details>")[0]
+            assert f" {count} " in said or f" {COUNTS.get(count, '').lower()} " in said
 
 
 # ------------------------------------------------------------ the known mistakes
@@ -391,6 +427,149 @@ SLIPS = [
     ("test_adam", "0.3, 0.5, 0.75, 1.0)", "0.2, 0.5, 0.75, 0.0)", "the place of ε"),
     ("which_optimizer", "np.sqrt(v + 0.01)", "(np.sqrt(v) + 0.01)", "ε sits elsewhere"),
     ("which_optimizer", "m + lr", "m + 0.1 * lr", "too short by one and the same factor"),
+    ("lambda_elsewhere", "paper / alpha", "paper", "multiplies its own by α"),
+    ("lambda_elsewhere", "3 * alpha * torch", "paper", "α has tripled while"),
+    ("lambda_elsewhere", "torch / 2", "torch", "no half in this loss"),
+    ("lambda_elsewhere", "np.log(0.5)", "np.log10(0.5)", "two kinds of logarithm"),
+    ("lambda_elsewhere", "np.log(0.5)", "-1", "fallen to 1/e"),
+    ("adamw", "    m = ", "    g = g + weight_decay * theta\n    m = ", "acts twice"),
+    ("adamw", " + weight_decay * theta), m", ") - weight_decay * theta, m", "paper's own form"),
+    ("adamw", "return theta - lr * (m_hat / (np.sqrt(v_hat) + eps) + weight_decay * theta), m, v",
+     "theta = theta - lr * m_hat / (np.sqrt(v_hat) + eps)\n"
+     "    return theta - lr * weight_decay * theta, m, v", "that has already moved"),
+    ("adamw", "+ weight_decay * theta)", "- weight_decay * theta)", "the decay is added"),
+    ("adamw", "(m_hat / (np.sqrt(v_hat) + eps) + weight_decay * theta)",
+     "(m_hat + weight_decay * theta) / (np.sqrt(v_hat) + eps)", "with the rest"),
+    ("adamw", "weight_decay * theta)", "weight_decay * np.sign(theta))", "λ·sign(θ)"),
+    ("adamw", "m_hat /", "m /", "theta differs"),
+    ("settle", "/ (2 * 0.1))", "/ 0.1)", "by about 1 − 2ηλ"),
+    ("settle", "0.002 * np.sqrt(2000) / norm", "0.002 / norm", "how far one weight moves"),
+    ("settle", "0.01 * 2 / np.sqrt(2000)", "0.02", "each of the 2,000"),
+    ("settle", "2 * 2**2", "2 * 2", "enters with its square"),
+    ("adamw_run", "lr * weight_decay", "lrs[0] * weight_decay", "keeps the first step size"),
+    ("adamw_run", "* m + (1 - beta1) * g\n        v = beta2 * v + (1 - beta2) * g**2",
+     "* m + (1 - beta1) * g\n        v = beta2 * v + (1 - beta2) * (g + weight_decay * theta)**2",
+     "leaks into v"),
+    ("adamw_run", "- lr * weight_decay * theta", "- weight_decay * theta", "at all"),
+    ("adamw_run", "- lr * weight_decay * theta", "", "gone altogether"),
+    ("no_decay", '"d", "e", "g"', '"d", "e"', "temperature 1"),
+    ("no_decay", '{"b", "d"', '{"b", "c", "d"', "sets its relative step"),
+    ("which_decay", "- 0.02 * theta", "- lr[t - 1] * 0.02 * theta", "By what share"),
+    ("which_decay", "m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.99**t)) + 1e-8)",
+     "m / (np.sqrt(v) + 1e-8)", "after ten zeros"),
+    ("trust_ratio", " if above > 0 and below > 0 else 1.0", "", "0 or infinite"),
+    ("trust_ratio", "above > 0 and below > 0", "below > 0", "never moves"),
+    ("trust_ratio", "trust * (above / below if above > 0 and below > 0 else 1.0)",
+     "trust * above / below if above > 0 and below > 0 else 1.0", "leave trust out"),
+    ("trust_ratio", "np.linalg.norm(g) + weight_decay * above",
+     "np.linalg.norm(g + weight_decay * theta)", "two norms"),
+    ("trust_ratio", " + weight_decay * above", "", "the decay is missing below"),
+    ("trust_ratio", "norm(g)", "norm(g, 2)", "ratio differs"),
+    ("lamb", "np.linalg.norm(r)", "np.linalg.norm(g)", "as LARS does"),
+    ("lamb", "lr * ratio", "lr", "that is AdamW"),
+    ("lamb", "np.linalg.norm(r)", "np.linalg.norm(r - weight_decay * theta)", "Adam's part alone"),
+    ("lamb", " + weight_decay * theta", "", "missing from r"),
+    ("lamb", "below > 0 else 1.0", "below > 0 else 0.0", "never moves in yours"),
+    ("lamb", "above / below if", "min(above / below, 1) if", "clip the quotient"),
+    ("opposite", "0.001", "1000.0", "cosine 1.000"),
+    ("opposite", "[0.001, -0.001]", "[-0.001, 0.001]", "Let them pull against"),
+    ("opposite", "5.0", "0.0005", "decay hardly matters"),
+    ("lars_run", "lr * trust * size / below * direction\n            theta[part] -= u[part]",
+     "trust * size / below * direction\n            theta[part] -= lr * u[part]",
+     "multiplies the old steps"),
+    ("lars_run", "norm(g[part])", "norm(g)", "all layers together"),
+    ("lars_run", "below * direction", "below**2 * direction", "normalised twice"),
+    ("lars_run", "g[part] + weight_decay * theta[part]", "g[part]", "the direction is g + λθ"),
+    ("lars_run", "path.append(theta.copy())", "path.append(theta)", "path differs"),
+    ("all_reduce", "rows[busy] @ means[busy] / np.sum(rows)", "np.mean(means, axis=0)",
+     "a mean of means"),
+    ("all_reduce", " / np.sum(rows)", "", "a mean is asked"),
+    ("all_reduce", "g * limit / size if size > limit else g", "g", "nothing is clipped"),
+    ("all_reduce", " if size > limit else g", "", "stretched"),
+    ("all_reduce", "np.linalg.norm(g)", "g @ g", "the square of the norm"),
+    ("all_reduce", "rows[busy] @ means[busy]", "rows @ means", "a worker with no rows"),
+    ("correction_matters", '"d", "f"', '"f"', "3.16 times"),
+    ("correction_matters", '{"b"', '{"g", "b"', "removes that as well"),
+    ("warmup_cosine", "lr * t / warmup", "lr * (t - 1) / warmup", "starts at 0"),
+    ("warmup_cosine", "(t - warmup) / (steps - warmup)", "(t - warmup) / steps", "counts the warm"),
+    ("warmup_cosine", "(t - warmup) / (steps - warmup)", "t / steps", "jumps down"),
+    ("warmup_cosine", "min((t - warmup) / (steps - warmup), 1)",
+     "(t - warmup) / (steps - warmup)", "rises again"),
+    ("warmup_cosine", "(lr - lr_min)", "lr", "starts above lr"),
+    ("warmup_cosine", "np.pi * done", "2 * np.pi * done", "a whole period"),
+    ("warmup_cosine", " / 2", "", "halve it"),
+    ("warmup_cosine", "(t - warmup) / (steps - warmup)",
+     "(t - max(warmup, 1)) / (steps - max(warmup, 1))", "right, except for no warm-up"),
+    ("averages", "-tail:", "-tail - 1:", "tail + 1 of them"),
+    ("averages", "-tail:", "-tail - 1:-1", "stops before the last"),
+    ("averages", "path[1:]", "path", "ema differs"),
+    ("averages", " / (1 - decay ** (len(path) - 1))", "", "too small at first"),
+    ("averages", "0 * path[0]", "path[0]", "ema differs"),
+    ("averages", "decay * average + (1 - decay) * x", "(1 - decay) * average + decay * x",
+     "ema differs"),
+    ("test_schedule", "range(1, 15)]", "range(1, 13)]\n    rates += [0, 0]", "after the end."),
+    ("test_schedule", "    assert np.isclose(schedule(1, 8.0, 0, 4), 6)\n", "", "no warm-up"),
+    ("design", " * np.minimum(1, (1000 - t) / 400)", "", "all of it is noise"),
+    ("design", "0.01 * t)", "0.1 * t)", "left from the start"),
+    ("design", "1 / (1 + 0.01 * t) * np.minimum(1, (1000 - t) / 400)",
+     "0.4 * (1 - t / 1000)", "As good as a straight line"),
+    ("design", "1 / (1 + 0.01 * t) * np.minimum(1, (1000 - t) / 400)",
+     "0.2 * (1 + np.cos(np.pi * t / 1000))", "It arrives and it ends short"),
+    ("design", "1 / (1 + 0.01 * t) * np.minimum(1, (1000 - t) / 400)", "0 * t + 0.12",
+     "Let it fall"),
+    ("one_cycle", "between(low, high, share)", "between(high, low, share)", "β rises with"),
+    ("one_cycle", "first / final_div", "lr / final_div", "final_div divides the peak"),
+    ("one_cycle", "round(pct * steps)", "round(pct * steps) + 1", "late: it is at t = pct"),
+    ("one_cycle", "(steps - peak)", "(steps + 1 - peak)", "late: it is at t = steps"),
+    ("one_cycle", "min(share, 1)", "share", "rises again"),
+    ("one_cycle", "between(first, lr, share), between(high, low, share)",
+     "between(high, low, share), between(first, lr, share)", "the rate first"),
+    ("plateau", "loss < best:", "loss <= best:", "no improvement"),
+    ("plateau", "best, bad = loss, 0", "best = loss", "does not empty the count"),
+    ("plateau", "lr, bad = lr * factor, 0", "lr = lr * factor", "the count stays full"),
+    ("plateau", "bad > patience", "bad >= patience", "one check too early"),
+    ("plateau", "            bad += 1\n", "            bad += 1\n            best = loss\n",
+     "with the one before"),
+    ("reset_loop", " gradient = X[rows].T", " gradient = len(y[rows]) * X[rows].T",
+     "the sum over the batch"),
+    ("reset_loop", "w - lr", "w + lr", "uphill"),
+    ("reset_loop", "w = w - lr", "w -= lr", "changes its argument w in place"),
+    ("state_loop", "        for start in range", "        m, v, t = 0 * w, 0 * w, 0\n"
+     "        for start in range", "made anew every epoch"),
+    ("state_loop", "np.zeros(len(w)), 0\n", "np.zeros(len(w)), -1\n", "t is 0 at the first step"),
+    ("state_loop", "            t += 1\n            m =", "            m =", "t is 0 at the"),
+    ("decay_loop", "np.append(np.ones(len(w)), 0.0)", "np.append(np.ones(len(w)), 1.0)",
+     "as it was given"),
+    ("decay_loop", "np.append(np.ones(len(w)), 0.0)", "np.append(np.zeros(len(w)), 0.0)",
+     "gone altogether"),
+    ("decay_loop", "np.append(np.ones(len(w)), 0.0)", "np.append(np.zeros(len(w)), 1.0)",
+     "the other way round"),
+    ("decay_loop", "theta[:-1], theta[-1]", "theta", "Yours returned one array"),
+    ("clip_loop", "w - lr * (g * limit / size if size > limit else g)", "w - lr * g",
+     "nothing is clipped"),
+    ("clip_loop", "(g * limit / size if size > limit else g)", "(g * limit / size)", "stretched"),
+    ("clip_loop", "gathered / len(parts)", "gathered", "average them"),
+    ("clip_loop", "np.linalg.norm(g)", "np.sum(g**2)", "square of the norm"),
+    ("schedule_loop", "schedule(t)", "schedule(t - 1)", "t starts at 0"),
+    ("schedule_loop", "schedule(t)", "schedule(1)", "t never moves"),
+    ("schedule_loop", "    t = 0\n    for _ in range(epochs):\n",
+     "    for _ in range(epochs):\n        t = 0\n", "again at every epoch"),
+    ("gradient_check", "(f(x + e) - f(x - e)) / (2 * h)", "(f(x + e) - f(x)) / h", "forward"),
+    ("gradient_check", "(2 * h)", "h", "divide by 2h"),
+    ("gradient_check", "max(abs(n), abs(a[i]))", "abs(n) + abs(a[i])", "|n| + |a|"),
+    ("gradient_check", "abs(n - a[i]) / larger", "abs(n - a[i])", "absolute error"),
+    ("gradient_check", "abs(n - a[i]) /", "(n - a[i]) /", "take its size"),
+    ("gradient_check", "if larger > 0", "if True", "right, except for a coordinate that f does"),
+    ("clip_global", "np.sqrt(sum(np.sum(g**2) for g in (a, b, c)))",
+     "sum(np.sqrt(np.sum(g**2)) for g in (a, b, c))", "add their squares"),
+    ("clip_global", " if norm > limit else 1.0", "", "stretched"),
+    ("clip_global", "np.sqrt(sum(np.sum(g**2) for g in (a, b, c)))",
+     "sum(np.sum(g**2) for g in (a, b, c))", "square of the norm"),
+    ("clip_global", "limit / norm if", "limit / (norm + 1e-6) if", "torch adds 1e-6"),
+    ("clip_global", "c, norm", "c, min(norm, limit)", "from before the clipping"),
+    ("diagnose", "1, 4, 5, 6, 7, 2", "3, 4, 5, 6, 7, 2", "which no wrong sign does"),
+    ("diagnose", "1, 4, 5, 6, 7, 2", "1, 4, 5, 2, 7, 6", "d has stopped falling"),
+    ("diagnose", "1, 4, 5, 6, 7, 2", "4, 1, 5, 6, 7, 2", "does not come back"),
 ]  # fmt: skip
 
 
@@ -620,6 +799,166 @@ def cosine(t):
     return np.array([0.01 * (1 + np.cos(np.pi * t / 300))])[0]
 
 
+def adamw_shrinks_first(theta, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    """The weight shrunk first, then Adam's step from there: torch's own order."""
+    moved, m, v = ch07._right_folded(0 * theta, g, m, v, t, lr, beta1, beta2, eps)
+    return (1 - lr * weight_decay) * theta + moved, m.tolist(), v
+
+
+def adamw_by_scaling(grad, theta0, lrs, weight_decay, beta1, beta2, eps):
+    theta, m, v = theta0.astype(float), 0 * theta0, 0 * theta0
+    path = [theta.tolist()]
+    for k in range(len(lrs)):
+        arguments = (k + 1, lrs[k], beta1, beta2, eps, weight_decay)
+        theta, m, v = adamw_shrinks_first(theta, np.asarray(grad(theta)), m, v, *arguments)
+        m = np.asarray(m)
+        path.append(theta.tolist())
+    return path
+
+
+def decay_of_the_record(g, lr):
+    t, path = np.arange(1, len(g) + 1), [2.0]
+    ages = t[:, None] - t
+    m, v = (
+        np.where(ages >= 0, (1 - beta) * beta ** np.maximum(ages, 0), 0) @ x / (1 - beta**t)
+        for beta, x in ((0.9, g), (0.99, g * g))
+    )
+    for step in lr * m / (v**0.5 + 1e-8):
+        path.append(0.98 * path[-1] - step)
+    return path[1:]
+
+
+def ratio_by_sums(theta, g, trust, weight_decay):
+    w, size = (sum(float(x) ** 2 for x in np.ravel(a)) ** 0.5 for a in (theta, g))
+    if w == 0 or size + weight_decay * w == 0:
+        return trust
+    return [trust / (size / w + weight_decay)][0]
+
+
+def lamb_looped(theta, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    adam, m, v = ch07._right_folded(0 * theta, g, m, v, t, 1.0, beta1, beta2, eps)
+    r = [float(weight_decay * a - b) for a, b in zip(np.ravel(theta), np.ravel(adam))]
+    w = np.sqrt(np.vdot(theta, theta))
+    step = np.array(r) * lr * (w / sum(x * x for x in r) ** 0.5 if w and any(r) else 1)
+    return theta - step.reshape(np.shape(theta)), m, v.tolist()
+
+
+def lars_by_layers(grad, theta0, layer, lrs, trust, weight_decay, beta):
+    """Matrices of zeros and ones in place of loops over layers."""
+    member = (layer == np.unique(layer)[:, None]).astype(float)
+    theta, move, path = theta0 + 0.0, 0.0, [theta0]
+    for lr in lrs:
+        g = np.asarray(grad(theta))
+        w, size = np.sqrt(member @ theta**2), np.sqrt(member @ g**2)
+        rate = member.T @ (trust / (size / w + weight_decay))
+        move = beta * move - lr * rate * (g + weight_decay * theta)
+        theta = theta + move
+        path.append(theta)
+    return path
+
+
+def reduce_row_by_row(means, rows, limit):
+    total, count = [0.0] * means.shape[1], 0
+    for mean, n in zip(means.tolist(), rows.tolist()):
+        if n:
+            total, count = [a + n * b for a, b in zip(total, mean)], count + n
+    g = [a / count for a in total]
+    size = sum(a * a for a in g) ** 0.5
+    return [a * min(1, limit / size) for a in g] if size else g
+
+
+def averages_by_weights(path, tail, decay):
+    n = len(path) - 1
+    weights = decay ** np.arange(n - 1, -1, -1.0)
+    last = sum(path[k] for k in range(n + 1 - tail, n + 1)) / tail
+    return last, np.tensordot(weights / weights.sum(), path[1:], 1).tolist()
+
+
+def schedule_by_returning(schedule):
+    """Single rates, each for another doubt."""
+    first, early, peak, next_one = (float(schedule(t, 3.0, 3, 10)) for t in (1, 2, 3, 4))
+    late, last, end, far = (float(schedule(t, 3.0, 3, 10)) for t in (5, 9, 10, 12))
+    found = [first, early, peak, next_one, late, last, end, far, float(schedule(1, 2.0, 0, 2))]
+    want = [1, 2, 3, 18 / 7, 15 / 7, 3 / 7, 0, 0, 1]
+    return all(abs(a - b) < 1e-9 for a, b in zip(found, want))
+
+
+def cycle_by_sines(t, lr, steps, pct, div, final_div, low, high):
+    peak = pct * steps
+    ends, way = ((lr / div, lr), (t - 1) / (peak - 1)) if t <= peak else (
+        (lr / div / final_div, lr), max(0, steps - t) / (steps - peak))  # fmt: skip
+    height = np.sin(np.pi / 2 * way) ** 2
+    return [ends[0] + height * (ends[1] - ends[0]), high + height * (low - high)]
+
+
+def plateau_by_restarts(losses, lr, factor, patience):
+    rates, since = [], 0
+    for k in range(len(losses)):
+        since = 0 if k == 0 or losses[k] < min(losses[:k]) else since + 1
+        if since == patience + 1:
+            since, lr = 0, lr * factor
+        rates += [lr]
+    return rates
+
+
+def sgd_in_floats(w, X, y, lr, batch, epochs):
+    return schedule_in_floats(w, X, y, lambda t: lr, batch, epochs)
+
+
+def schedule_in_floats(w, X, y, schedule, batch, epochs):
+    w, rates = [float(value) for value in w], []
+    for _ in range(epochs):
+        for rows in np.split(np.arange(len(y)), np.arange(batch, len(y), batch)):
+            rates.append(schedule(float(len(rates) + 1)))
+            means = [np.mean((X[rows] @ w - y[rows]) * X[rows, j]) for j in range(len(w))]
+            w = [value - rates[-1] * mean for value, mean in zip(w, means)]
+    return w
+
+
+def adam_by_the_exercise(w, X, y, lr, batch, epochs):
+    m, v, t = 0 * w, 0 * w, 1
+    for _ in range(epochs):
+        for at in range(0, len(y), batch):
+            g = np.mean(
+                (X[at : at + batch] @ w - y[at : at + batch])[:, None] * X[at : at + batch], 0
+            )
+            w, m, v = ch07._right_folded(w, g, m, v, t, lr, 0.9, 0.999, 1e-8)
+            t += 1
+    return w.tolist()
+
+
+def decay_by_parts(w, b, X, y, lr, weight_decay, steps):
+    w = w.tolist()
+    for _ in range(steps):
+        error = X @ w + b - y
+        w = [(1 - lr * weight_decay) * a - lr * np.mean(error * x) for a, x in zip(w, X.T)]
+        b = b - lr * error.mean()
+    return [w, b]
+
+
+def clip_whole(w, X, y, lr, micro, limit, steps):
+    for _ in range(steps):
+        g = np.mean((X @ w - y)[:, None] * X, axis=0)
+        w = w - lr * g * min(1.0, limit / np.sqrt(g @ g))
+    return w
+
+
+def check_by_rows(f, grad, x, h):
+    moved = [x + s * e for e in h * np.eye(len(x)) for s in (1, -1)]
+    up, down = np.reshape([f(point) for point in moved], (-1, 2)).T
+    n, a = (up - down) / h / 2, np.array(grad(x))
+    larger = np.where(np.abs(n) > np.abs(a), np.abs(n), np.abs(a))
+    return np.divide(np.abs(a - n), larger, out=np.zeros(len(x)), where=larger > 0)
+
+
+def clip_flat(a, b, c, limit):
+    flat = np.concatenate([g.ravel() for g in (a, b, c)])
+    norm = (flat @ flat) ** 0.5
+    cut = flat / max(1.0, norm / limit)
+    parts = np.split(cut, np.cumsum([a.size, b.size]))
+    return [part.reshape(g.shape) for part, g in zip(parts, (a, b, c))] + [norm]
+
+
 def judge_by_returning(adam):
     theta, m, v = adam(np.array([1.0]), np.array([2.0]), [0.0], [0.0], 1, 0.3, 0.5, 0.75, 1.0)
     return bool(abs(theta[0] - 0.8) < 1e-9 and abs(m[0] - 1) < 1e-9 and abs(v[0] - 1) < 1e-9)
@@ -681,6 +1020,44 @@ RIGHT = [
     ("converging", ["a", "d", "e"]),
     ("converging", "ade"),
     ("converging", "A, e, d"),
+    ("lambda_elsewhere", (0.025, 1.5e-4, 0.0125, 13863)),
+    ("adamw", adamw_shrinks_first),
+    ("settle", [4.47, 0.02, 4.47e-4, 0.112]),
+    ("adamw_run", adamw_by_scaling),
+    ("no_decay", "b d e g"),
+    ("which_decay", decay_of_the_record),
+    ("trust_ratio", ratio_by_sums),
+    ("lamb", lamb_looped),
+    ("opposite", [[-5.0], [1e-6]]),
+    ("opposite", np.vstack([np.full(64, 9.0), np.full(64, -1e-3)])),
+    ("lars_run", lars_by_layers),
+    ("all_reduce", reduce_row_by_row),
+    ("correction_matters", "bcdf"),
+    (
+        "warmup_cosine",
+        lambda t, lr, w, n, low: (
+            np.interp(t, [0, w], [0, lr])
+            if t < w
+            else low + (lr - low) * np.cos(np.pi / 2 * min(1.0, (t - w) / (n - w))) ** 2
+        ),
+    ),
+    ("averages", averages_by_weights),
+    ("test_schedule", schedule_by_returning),
+    (
+        "design",
+        np.minimum(0.99, 1.6 / (1 + 0.016 * np.arange(1000)))
+        * np.minimum(1, np.arange(1000, 0, -1) / 500),
+    ),
+    ("one_cycle", cycle_by_sines),
+    ("plateau", plateau_by_restarts),
+    ("reset_loop", sgd_in_floats),
+    ("state_loop", adam_by_the_exercise),
+    ("decay_loop", decay_by_parts),
+    ("clip_loop", clip_whole),
+    ("schedule_loop", schedule_in_floats),
+    ("gradient_check", check_by_rows),
+    ("clip_global", clip_flat),
+    ("diagnose", [1, 4, 5, 6, 7, 2]),
     ("make_adam_jump", (1.11 ** np.arange(3000)).tolist()),
     ("make_adam_jump", -1e-300 * 1.11 ** np.arange(3000)),
 ]
@@ -816,6 +1193,24 @@ NUMBER_KINDS = [
     ("landing", lambda t: 1e300 / t, "x overflows"),
     ("landing", lambda t: [None][0], "lr is None"),
     ("landing", lambda: 0.1, "must take one argument: (t)"),
+    ("opposite", np.ones((3, 4)), "two rows, weights and gradient, of 1 to 64"),
+    ("opposite", np.ones((2, 65)), "yours has (2, 65)"),
+    ("opposite", np.zeros((2, 0)), "yours has (2, 0)"),
+    ("opposite", np.zeros((2, 3)), "between 1e-6 and 1e6 in size; none is 0"),
+    ("opposite", [[np.nan], [1.0]], "none is 0"),
+    ("opposite", [[1.0], [1e300]], "none is 0"),
+    ("opposite", [[5.0, 2.0], [-0.5, -0.2]], "LARS stands still"),
+    ("opposite", [[10.0, -10.0], [-3.0, 3.0]], "LAMB stands still"),
+    ("opposite", [[0.5, 0.2], [-3.0, -4.0]], "decay hardly matters"),
+    ("opposite", [[5.0, 5.0], [-0.001, 3.0]], "In each coordinate"),
+    ("design", np.ones(999), "1000 step sizes in one row; yours has (999,)"),
+    ("design", np.full(1000, 1.1), "between 0 and 1"),
+    ("design", np.full(1000, np.nan), "between 0 and 1"),
+    ("design", np.full(1000, -1e-9), "between 0 and 1"),
+    ("design", np.zeros(1000), "Let it fall"),
+    ("diagnose", 1, "give 6 numbers: a, b, c, d, e, f"),
+    ("diagnose", (1, 4, 5, 6, 7, ...), "one of the numbers is still missing"),
+    ("diagnose", (1, 4, 5, 6, 7, 9), "f is wrong; a, b, c, d and e are right"),
     ("make_adam_jump", [], "1 to 3000 gradients; yours are 0"),
     ("make_adam_jump", np.ones(3001), "yours are 3001"),
     ("make_adam_jump", np.ones((2, 2)), "one row of numbers"),

@@ -11,12 +11,18 @@ from optlib_checks import (
     ch04,
     ch05,
     ch06,
+    ch08,
+    ch09,
+    ch10,
+    ch11,
     check,
+    decay_record,
+    loss_curves,
     momentum_record,
 )
-from test_exercises import chebyshev
+from test_exercises import cells, chebyshev
 
-from optlib import Optimizer
+from optlib import Optimizer, rules, schedules
 
 
 def right(name):
@@ -418,3 +424,448 @@ def test_what_lands_and_what_does_not():
     assert curvature.min() == 1 and curvature.max() == 1000 and np.abs(start).max() == 2
     assert check("landing", lambda t: 0.02).score == 0
     assert 0.3 < check("landing", lambda t: 0.5 / t).score < 0.7
+
+
+# ---------------------------------------------------------------- Chapter 8
+
+
+def test_the_same_decay_in_both_forms_and_in_a_loss():
+    torchs, tripled, penalty, halved = right("lambda_elsewhere").values()
+    rng = np.random.default_rng(0)
+    one = other = third = fourth = 1.5
+    state, states = (0.0, 0.0), (0.0, 0.0)
+    for t in range(1, 60):
+        g, s = rng.normal(), 1 - t / 100
+        h = {"t": t, "lr": 0.002 * s}
+        one, *state = rules.get("adamw")(one, g, *state, weight_decay=torchs, **h)
+        other, *states = rules.get("adamw_paper")(other, g, *states, weight_decay=5e-5 * s, **h)
+        assert one == pytest.approx(other, rel=1e-12)
+    bare = {"t": 1, "eps": 1e-8}
+    third = rules.get("adamw")(third, 0.0, lr=0.006, weight_decay=torchs, **bare)[0]
+    fourth = rules.get("adamw_paper")(fourth, 0.0, lr=0.006, weight_decay=tripled, **bare)[0]
+    assert third == pytest.approx(fourth, rel=1e-14)
+    parameter = torch.tensor([3.0], dtype=torch.float64, requires_grad=True)
+    sgd = torch.optim.SGD([parameter], lr=0.1, weight_decay=torchs)
+    parameter.grad = torch.zeros(1, dtype=torch.float64)
+    sgd.step()
+    assert parameter.item() == pytest.approx(3 - 0.1 * 2 * penalty * 3, rel=1e-14)
+    assert (1 - 5e-5) ** halved == pytest.approx(0.5, rel=1e-4)
+
+
+def test_reference_adamw_is_torchs_and_so_is_the_repaired_loop():
+    lrs = np.array([0.3, 0.2, 0.2, 0.1, 0.03])
+    theta0 = np.array([[1.0, -2.0, 0.5]])
+    parameter = torch.tensor(theta0, requires_grad=True)
+    h = {"betas": (0.7, 0.95), "eps": 1e-3, "weight_decay": 0.4}
+    optimizer = torch.optim.AdamW([parameter], lr=0.3, **h)
+    grad = lambda x: np.tanh(x) + x  # noqa: E731
+    path = ch08._adamw_run(grad, theta0, lrs, 0.4, 0.7, 0.95, 1e-3)[0]
+    theta, m, v = theta0, 0 * theta0, 0 * theta0
+    for t, lr in enumerate(lrs, 1):
+        optimizer.param_groups[0]["lr"] = lr
+        parameter.grad = torch.tensor(grad(parameter.detach().numpy()))
+        theta, m, v = ch08._adamw(theta, grad(theta), m, v, t, lr, 0.7, 0.95, 1e-3, 0.4)
+        optimizer.step()
+        np.testing.assert_allclose(parameter.detach().numpy(), theta, rtol=1e-12)
+        np.testing.assert_allclose(path[t], theta, rtol=1e-12)
+
+
+def test_the_norm_settles_where_the_numbers_say():
+    norm, relative, lr, weight_decay = right("settle").values()
+    rng = np.random.default_rng(1)
+    for start in (0.5 * norm, 1.5 * norm):
+        w = rng.normal(size=2000)
+        w *= start / np.linalg.norm(w)
+        norms = []
+        for _ in range(12_000):
+            step = rng.integers(0, 2, size=w.size) * 2.0 - 1
+            w = w - 0.002 * (step + 0.1 * w)
+            norms.append(np.linalg.norm(w))
+        assert np.mean(norms[-3000:]) == pytest.approx(norm, rel=0.04)  # it wanders by 2 %
+        assert 0.002 * np.linalg.norm(step) / norms[-1] == pytest.approx(relative, rel=0.06)
+    for eta, decay, size, share in ((0.002, 0.1, norm, relative), (lr, weight_decay, 2, 0.01)):
+        square = 0.0
+        for _ in range(100_000):
+            square = (1 - eta * decay) ** 2 * square + eta**2 * 2000
+        assert square**0.5 == pytest.approx(size, rel=1e-3)
+        assert eta * 2000**0.5 / square**0.5 == pytest.approx(share, rel=1e-3)
+
+
+def test_what_is_not_decayed_has_fewer_than_two_axes():
+    text = "".join(map(str, (c["source"] for c in cells("08_adamw") if c["id"] == "no-decay")))
+    for label, (name, shape, out) in ch08.PARAMETERS.items():
+        assert out == (len(shape) < 2)
+        written = "a single number" if shape == () else f"shape {shape}"
+        assert f"- **{label}** `{name}`, {written}" in text
+
+
+def test_the_record_of_decay_tells_every_variant_apart():
+    g, lr, theta = decay_record()
+    for mistake in ch08.which_decay.mistakes:
+        if mistake.change != {"copied": True}:
+            path = ch08._unknown_decay(g, lr, **mistake.change)[0]
+            assert np.abs(path - theta).max() > 0.005
+    # what the statement and the hints say of the record
+    assert not g[:10].any() and g[10:].all() and lr[24] == pytest.approx(10 * lr[25])
+    np.testing.assert_allclose(theta[:10], 2 * 0.98 ** np.arange(1, 11))
+    l2 = np.r_[2.0, ch08._unknown_decay(g, lr, kind="l2")[0][:10]]
+    np.testing.assert_allclose(np.diff(l2), -0.1, rtol=0.1)
+    plain = ch08._unknown_decay(g, lr, corrected=False)[0]
+    assert abs(plain[10] - 0.98 * plain[9]) > 2 * abs(theta[10] - 0.98 * theta[9])
+
+
+# ---------------------------------------------------------------- Chapter 9
+
+
+def test_the_trust_ratio_and_the_repaired_loop_are_those_of_the_books_lars():
+    for case in ch09.lars_run.cases(np.random.default_rng(4)):
+        grad, theta0, layer, lrs, trust, weight_decay, beta = case.values()
+        path = ch09._lars_run(*case.values())[0]
+        parts = {str(k): theta0[layer == k] for k in np.unique(layer)}
+        lr_at = lambda t, lrs=lrs: float(lrs[int(t) - 1])  # noqa: E731
+        h = {"trust": trust, "weight_decay": weight_decay, "beta": beta}
+        opt = Optimizer("lars", parts, lr=lr_at, **h)
+        theta = theta0
+        for k in range(len(lrs)):
+            g = grad(theta)
+            first = ch09._trust_ratio(parts[str(layer[0])], g[layer == layer[0]], trust,
+                                      weight_decay)[0]  # fmt: skip
+            parts = opt.step(parts, {name: g[layer == int(name)] for name in parts})
+            theta = np.concatenate(list(parts.values()))
+            np.testing.assert_allclose(path[k + 1], theta, rtol=1e-11)
+            if k == 0:
+                d = g + weight_decay * theta0
+                moved = (theta0 - theta)[0] / d[0] / lrs[0]
+                assert moved == pytest.approx(float(first), rel=1e-9)
+    for theta, g, decay in ((0, 1, 0.5), (0, 0, 0.5), (1, 0, 0), (2, 0, 0.5)):
+        step = 1.0 * theta - rules.get("lars")(1.0 * theta, 1.0 * g, t=1, lr=1.0, trust=0.1,
+                                               weight_decay=decay)[0]  # fmt: skip
+        ratio = ch09._trust_ratio(np.array([theta]), np.array([g]), 0.1, decay)[0]
+        assert step == pytest.approx(float(ratio) * (g + decay * theta), rel=1e-14)
+
+
+def test_reference_lamb_is_the_books():
+    for case in ch09.lamb.cases(np.random.default_rng(6)):
+        theta, g, m, v, t, lr, beta1, beta2, eps, weight_decay = case.values()
+        h = {"beta1": beta1, "beta2": beta2, "eps": eps, "weight_decay": weight_decay}
+        found = rules.get("lamb")(theta, g, m, v, t=t, lr=lr, **h)
+        for a, b in zip(found, ch09._lamb(*case.values())):
+            np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_the_directions_are_those_of_the_first_steps():
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        theta, g = rng.normal(size=(2, 5))
+        for name, direction in zip(("lars", "lamb"), ch09.directions(theta, g)):
+            h = {"eps": 0.0} if name == "lamb" else {}
+            moved = rules.get(name)(theta, g, t=1, lr=0.1, weight_decay=0.1, **h)[0] - theta
+            cosine = moved @ direction / np.linalg.norm(moved) / np.linalg.norm(direction)
+            assert cosine == pytest.approx(1, abs=1e-12)
+        assert 0 < check("opposite", [5 * [1e-6], g]).score < 0.5  # without decay, below 90°
+
+
+def test_shards_give_the_gradient_of_the_joint_batch():
+    rng = np.random.default_rng(5)
+    rows = np.array([1, 7, 4, 0])
+    per_row = rng.normal(size=(12, 3))
+    shards = np.split(per_row, np.cumsum(rows)[:-1])
+    means = np.array([s.mean(axis=0) if len(s) else np.full(3, np.nan) for s in shards])
+    joint = per_row.mean(axis=0)
+    np.testing.assert_allclose(ch09._all_reduce(means, rows, 1e9)[0], joint, rtol=1e-12)
+    parameter = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    parameter.grad = torch.tensor(joint)
+    torch.nn.utils.clip_grad_norm_([parameter], 0.1)
+    clipped = ch09._all_reduce(means, rows, 0.1)[0]
+    np.testing.assert_allclose(clipped, parameter.grad.numpy(), rtol=1e-4)  # torch adds 1e-6
+
+
+def first_lamb_step(theta, g, corrected, *, eps=0.0, weight_decay=0.0, beta2=0.999, clip=None):
+    """The first step, from Adam's moments; ``clip`` is the largest quotient of norms."""
+    m, v = 0.1 * g, (1 - beta2) * g**2
+    m, v = (m / 0.1, v / (1 - beta2)) if corrected else (m, v)
+    r = m / (np.sqrt(v) + eps) + weight_decay * theta
+    w, size = np.linalg.norm(theta), np.linalg.norm(r)
+    quotient = w / size if w > 0 else 1.0
+    return min(quotient, clip or np.inf) * r
+
+
+def test_where_the_correction_matters_in_lamb():
+    theta, g = np.array([4.0, 2.0, -2.0, 1.0]), np.array([0.01, -0.03, 0.1, 0.05])
+    theta = theta / np.linalg.norm(theta)
+    found = set()
+    for label, setting in ch09.SETTINGS.items():
+        h = dict(setting)
+        scaled = h.pop("norm", 5.0) * theta
+        with_it, without = (first_lamb_step(scaled, g, c, **h) for c in (True, False))
+        if not np.allclose(with_it, without, rtol=1e-6, atol=1e-12):
+            found.add(label)
+    assert check("correction_matters", found)
+    bare = first_lamb_step(theta, g, False, clip=1e-9) / first_lamb_step(theta, g, True, clip=1e-9)
+    np.testing.assert_allclose(bare, 0.1 / np.sqrt(0.001))  # 3.16
+    assert 0.1 / np.sqrt(0.001) == pytest.approx(3.16, abs=0.005)
+    assert 0.1 / np.sqrt(0.1) == pytest.approx(0.316, abs=0.0005)
+    assert 1 / np.sqrt(0.001) == pytest.approx(32, abs=0.5)
+
+
+# ---------------------------------------------------------------- Chapter 10
+
+
+def test_the_schedules_are_the_books():
+    rng = np.random.default_rng(3)
+    corners = [dict(case) for _, case in ch10.warmup_cosine.corners]
+    for case in [*ch10.warmup_cosine.cases(rng), *corners]:
+        t = case.pop("t")
+        book = schedules.warmup_cosine(**case)(t)
+        assert float(ch10._warmup_cosine(t, **case)[0]) == pytest.approx(book, rel=1e-12, abs=1e-15)
+    for case in ch10.one_cycle.cases(rng):
+        t = case.pop("t")
+        rate, beta = map(float, ch10._one_cycle(t, **case))
+        low, high = case.pop("low"), case.pop("high")
+        assert rate == pytest.approx(schedules.one_cycle(**case)(t), rel=1e-9)
+        share = {"steps": case["steps"], "pct": case["pct"], "low": low, "high": high}
+        assert beta == pytest.approx(schedules.one_cycle_momentum(**share)(t), rel=1e-9)
+    line = schedules.warmup_linear(lr=8.0, warmup=4, steps=12)
+    for t in range(1, 20):
+        assert ch10._line(t, 8.0, 4, 12) == pytest.approx(line(t), abs=1e-15)
+
+
+def test_the_plateau_is_torchs_and_so_is_the_hint():
+    losses = [3, 2, 2, 2, 2, 2]
+    assert list(ch10._plateau(losses, 1.0, 0.5, 1)[0]) == [1, 1, 1, 0.5, 0.5, 0.25]
+    assert list(ch10._plateau([3, 4, 2, 3, 1, 2], 1.0, 0.5, 1)[0]) == 6 * [1]
+    for case in ch10.plateau.cases(np.random.default_rng(2)):
+        losses, lr, factor, patience = case.values()
+        parameter = torch.zeros(1, requires_grad=True)
+        optimizer = torch.optim.SGD([parameter], lr=lr)
+        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer, factor=factor, patience=patience, threshold=0.0
+        )
+        rates = []
+        for loss in losses:
+            scheduler.step(loss)
+            rates.append(optimizer.param_groups[0]["lr"])
+        np.testing.assert_allclose(ch10._plateau(*case.values())[0], rates, rtol=1e-12)
+
+
+def test_averages_by_their_weights():
+    path = np.random.default_rng(1).normal(size=(40, 3))
+    mean, ema = ch10._averages(path, 7, 0.9)
+    weights = 0.9 ** np.arange(38, -1, -1.0)
+    np.testing.assert_allclose(ema, weights / weights.sum() @ path[1:], rtol=1e-12)
+    np.testing.assert_allclose(mean, path[33:].mean(axis=0), rtol=1e-14)
+
+
+def test_the_wrong_schedules_differ_and_the_right_ones_agree():
+    for warmup, steps in ((4, 12), (0, 5), (1, 3), (3, 11)):
+        for t in range(1, 16):
+            want = ch10._line(t, 0.3, warmup, steps)
+            for function in ch10._RIGHT:
+                for number in (int, float):  # a sandbox sends every number as a float
+                    found = function(*map(number, (t, 1, warmup, steps)))
+                    assert 0.3 * found == pytest.approx(want, abs=1e-14)
+    made = [next(iter(case.values())) for case in ch10._implementations(np.random.default_rng(0))]
+    assert sum(one.slip is None for one in made) == 4 and len(made) == 16
+    assert {one.__name__ for one in made} == {"schedule"}
+    half = [one for one in made if one(8, 8.0, 4, 12) == pytest.approx(4)]
+    assert len(half) > 10  # half-way down most of them, the cosine too, look right
+
+
+SCHEDULE_TESTS = [
+    (
+        lambda schedule: bool(schedule),
+        0,
+        "0 of 12 wrong schedules caught.",
+    ),
+    (lambda schedule: bool(np.isclose(schedule(4, 8.0, 4, 12), 8)), 2, "through: inside the"),
+    (lambda schedule: False, None, "reject every schedule"),
+    (lambda schedule: 1 / 0, None, "an error that is no AssertionError"),
+    (lambda schedule: schedule(np.arange(1, 13), 8.0, 4, 12)[0] == 2, None, "an error that is no"),
+]
+
+
+@pytest.mark.parametrize("body, caught, words", SCHEDULE_TESTS)
+def test_tests_of_schedules_are_marked_by_what_they_catch(body, caught, words):
+    result = check("test_schedule", body)
+    assert words in result.line and not result
+    assert result.score == (0 if caught is None else pytest.approx(caught / 12))
+
+
+def simulated_loss(rates, runs):
+    rng = np.random.default_rng(7)
+    x = np.full((runs, 3), 10.0)
+    for lr in rates:
+        x = x - lr * (ch10.CURVATURES * x + rng.normal(size=x.shape))
+    return np.mean(x**2 @ ch10.CURVATURES) / 2
+
+
+def best_of(shape):
+    """The least final loss over 400 heights of a shape, at most 1."""
+    heights = np.geomspace(0.01, 1, 400)
+    square = np.full((400, 3), 100.0)
+    for share in shape:
+        lr = (heights * share)[:, None]
+        square = (1 - lr * ch10.CURVATURES) ** 2 * square + lr**2
+    return np.min(square @ ch10.CURVATURES) / 2
+
+
+def test_the_design_is_what_its_statement_says():
+    gone = np.arange(1000) / 1000
+    assert best_of(np.ones(1000)) == pytest.approx(ch10.BEST_CONSTANT, abs=5e-5)
+    assert best_of((1 + np.cos(np.pi * gone)) / 2) == pytest.approx(0.0735, abs=5e-5)
+    assert best_of(1 - gone) == pytest.approx(0.0699, abs=5e-5)
+    rates = 0.4 * (1 - gone)
+    assert ch10.final_loss(rates)[0] == pytest.approx(simulated_loss(rates, 20_000), rel=0.03)
+    assert check("design", 0.12 * np.ones(1000)).score < 0.01
+    assert check("design", rates).score == pytest.approx(0.986, abs=0.001)
+
+
+def gradient_of_the_final_loss(rates):
+    squares = [np.full(3, 100.0)]
+    for lr in rates:
+        squares.append((1 - lr * ch10.CURVATURES) ** 2 * squares[-1] + lr**2)
+    weight, gradient = ch10.CURVATURES / 2, np.zeros(len(rates))
+    for k in range(len(rates) - 1, -1, -1):
+        shrink = 1 - rates[k] * ch10.CURVATURES
+        slope = -2 * ch10.CURVATURES * shrink * squares[k] + 2 * rates[k]
+        gradient[k], weight = weight @ slope, weight * shrink**2
+    return gradient
+
+
+def test_no_design_leaves_less_than_the_statement_says():
+    """Descent on the logarithms of all thousand rates, from the solution and from a line."""
+    t = np.arange(1000)
+    solved = 1 / (1 + 0.01 * t) * np.minimum(1, (1000 - t) / 400)
+    logs, m, v = np.log(solved), np.zeros(1000), np.zeros(1000)
+    for k in range(1, 201):
+        rates = np.minimum(np.exp(logs), 1)
+        g = rates * gradient_of_the_final_loss(rates)
+        m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g**2
+        step = m / (1 - 0.9**k) / (np.sqrt(v / (1 - 0.99**k)) + 1e-12)
+        logs = logs - 0.05 * (1 - k / 201) * step
+    assert ch10.final_loss(np.minimum(np.exp(logs), 1))[0] == pytest.approx(0.0667, abs=1e-4)
+
+
+# ---------------------------------------------------------------- Chapter 11
+
+
+def trained_by_torch(make, w, X, y, batch, epochs, before=None, cut=None):
+    """A linear model by one of torch's optimizers, its batches taken as the rows lie."""
+    parameter = torch.tensor(w, requires_grad=True)
+    optimizer, X, y, t = make([parameter]), torch.tensor(X), torch.tensor(y), 0
+    for _ in range(epochs):
+        for start in range(0, len(y), batch):
+            rows, t = slice(start, start + batch), t + 1
+            if before:
+                before(optimizer, t)
+            optimizer.zero_grad()
+            (((X[rows] @ parameter - y[rows]) ** 2).mean() / 2).backward()
+            if cut:
+                torch.nn.utils.clip_grad_norm_([parameter], cut)
+            optimizer.step()
+    return parameter.detach().numpy()
+
+
+def test_the_repaired_loops_are_torchs():
+    rng = np.random.default_rng(9)
+    sgd = lambda lr: lambda p: torch.optim.SGD(p, lr=lr)  # noqa: E731
+    for w, X, y, lr, batch, epochs in (c.values() for c in ch11.reset_loop.cases(rng)):
+        want = trained_by_torch(sgd(lr), w, X, y, batch, epochs)
+        np.testing.assert_allclose(ch11._reset_loop(w, X, y, lr, batch, epochs)[0], want, rtol=1e-9)
+    for w, X, y, lr, batch, epochs in (c.values() for c in ch11.state_loop.cases(rng)):
+        adam = lambda p, lr=lr: torch.optim.Adam(p, lr=lr)  # noqa: E731
+        want = trained_by_torch(adam, w, X, y, batch, epochs)
+        np.testing.assert_allclose(ch11._state_loop(w, X, y, lr, batch, epochs)[0], want, rtol=1e-9)
+    for w, X, y, schedule, batch, epochs in (c.values() for c in ch11.schedule_loop.cases(rng)):
+
+        def set_rate(optimizer, t, schedule=schedule):
+            optimizer.param_groups[0]["lr"] = schedule(t)
+
+        want = trained_by_torch(sgd(0.1), w, X, y, batch, epochs, before=set_rate)
+        found = ch11._schedule_loop(w, X, y, schedule, batch, epochs)[0]
+        np.testing.assert_allclose(found, want, rtol=1e-9)
+    for w, X, y, lr, micro, limit, steps in (c.values() for c in ch11.clip_loop.cases(rng)):
+        assert len(y) % micro == 0  # as the statement says
+        want = trained_by_torch(sgd(lr), w, X, y, len(y), steps, cut=limit)
+        found = ch11._clip_loop(w, X, y, lr, micro, limit, steps)[0]
+        np.testing.assert_allclose(found, want, rtol=1e-5)  # torch adds 1e-6 to the norm
+
+
+def test_the_bias_is_not_decayed_and_the_symptom_is_there():
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(50, 2))
+    X -= X.mean(axis=0)
+    y = X @ [1.0, -1.0] + 4
+    for change, mean in (({}, 4.0), ({"bias": True}, 4 / 1.5)):
+        w, b = ch11._decay_loop(np.zeros(2), 0.0, X, y, 0.2, 0.5, 500, **change)
+        assert np.mean(X @ w + b) == pytest.approx(mean, rel=1e-9)
+
+
+def test_the_symptoms_of_the_broken_loops():
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(12, 2))
+    y = X @ [1.0, -2.0]
+    # an Adam without memory: lr times a factor of t, whatever the gradients
+    for t in (1, 2, 3):
+        g = rng.normal(size=(1, 2))
+        before = ch11._state_loop(np.zeros(2), g, np.ones(1), 0.1, 1, t - 1, state="step")[0]
+        after = ch11._state_loop(np.zeros(2), g, np.ones(1), 0.1, 1, t, state="step")[0]
+        factor = 0.1 / (1 - 0.9**t) / np.sqrt(0.001 / (1 - 0.999**t))
+        np.testing.assert_allclose(np.abs(after - before), 0.1 * factor, rtol=1e-4)
+        assert factor == pytest.approx((1, 0.744, 0.639)[t - 1], abs=5e-4)
+    # the schedule by epochs: at the last step the rate is hardly below the first
+    steps = 4 * 3
+    line = ch11._falling(steps, 1.0)
+    assert line(steps + 1) == 0 and line(3) > 0.8
+    # smaller micro-batches, shorter steps
+    w = np.zeros(2)
+    lengths = [
+        np.linalg.norm(ch11._clip_loop(w, X, y, 1.0, micro, 0.5, 1, clip="each")[0])
+        for micro in (12, 3, 1)
+    ]
+    assert lengths[0] == pytest.approx(0.5) and lengths[0] > lengths[1] > lengths[2]
+    # without a reset, gradient descent on a bowl swings for ever
+    losses = []
+    for epochs in range(200):
+        w = ch11._reset_loop(np.zeros(2), X, y, 0.01, 12, epochs, reset="never")[0]
+        losses.append(np.mean((X @ w - y) ** 2))
+    turns = np.flatnonzero(np.diff(np.sign(np.diff(losses))))
+    assert len(turns) > 3 and max(losses[100:]) > 0.5 * losses[0]
+
+
+def test_central_differences_find_the_wrong_coordinate():
+    for case in ch11.gradient_check.cases(np.random.default_rng(3)):
+        f, grad, x, _ = case.values()
+        errors = ch11._gradient_check(f, grad, x, 1e-5)[0]
+        assert np.sum(errors > 0.4) == 1 and np.sort(errors)[-2] < 1e-5
+
+
+def test_the_global_clip_is_torchs():
+    for a, b, c, limit in (v.values() for v in ch11.clip_global.cases(np.random.default_rng(1))):
+        layers = [torch.zeros(g.shape, dtype=torch.float64, requires_grad=True) for g in (a, b, c)]
+        for parameter, g in zip(layers, (a, b, c)):
+            parameter.grad = torch.tensor(g)
+        norm = torch.nn.utils.clip_grad_norm_(layers, limit)
+        *found, size = ch11._clip_global(a, b, c, limit)
+        assert float(size) == pytest.approx(norm.item(), rel=1e-12)
+        for g, parameter in zip(found, layers):
+            np.testing.assert_allclose(g, parameter.grad.numpy(), rtol=1e-5)
+
+
+def test_the_curves_show_what_their_hints_say():
+    a, b, c, d, e, f = loss_curves()
+    assert a[4] < 0.1 * a[0] and a.argmin() == 4  # falls, then grows by one factor a step
+    np.testing.assert_allclose(a[21:] / a[20:-1], a[-1] / a[-2], rtol=1e-3)
+    low, high = np.flatnonzero(np.diff(np.sign(np.diff(b))) != 0)[[0, 2]] + 1
+    assert b.argmin() == low > 15 and 28 <= high - low <= 34 and (np.diff(b[:16]) < 0).all()
+    assert b[low:].max() > 0.9 * b[0]
+    late = c[30:]
+    np.testing.assert_allclose(late[5:], late[:-5], rtol=0.02)
+    assert np.ptp(late[:5]) > 0.2 and c.max() == c[0]
+    assert d[-1] > 8 and abs(d[30:].mean() - d[-1]) < 0.05 and d[0] - d[-1] > 1
+    others = min(c[-1], e[-1])
+    assert d[-1] > 9 * others
+    assert np.std(np.diff(e[10:31])) > 10 * np.std(np.diff(e[41:])) and e[-1] < c[-1]
+    assert all(np.ptp(e[15:30][k::5]) > 0.05 for k in range(5))  # no period of 5
+    assert f[-1] > 0.88 * f[0] and 0.7 < (f[30] - f[60]) / (f[0] - f[30]) < 1.1
+    assert a[0] == b[0] == c[0] == e[0] == f[0]

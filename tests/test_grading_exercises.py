@@ -52,6 +52,22 @@ SLIPS = [
     ("06_rmsprop", "centered_run", "np.sqrt(v - m**2)", "np.sqrt(v)"),
     ("06_rmsprop", "wrong_way", "np.zeros(9), -0.98 * growing", "-np.ones(19) / 19 * 0.98"),
     ("06_rmsprop", "landing", "* (1 - (t - 1) / 300)", "/ t"),
+    ("08_adamw", "settle", "/ (2 * 0.1))", "/ 0.1)"),
+    ("08_adamw", "adamw_run", "lr * weight_decay", "lrs[0] * weight_decay"),
+    ("08_adamw", "no_decay", '"d", "e", "g"', '"d", "e"'),
+    ("08_adamw", "which_decay", "- 0.02 * theta", "- lr[t - 1] * 0.02 * theta"),
+    ("09_lars_lamb", "trust_ratio", "above > 0 and below > 0", "below > 0"),
+    ("09_lars_lamb", "opposite", "5.0", "0.0005"),
+    ("09_lars_lamb", "lars_run", "norm(g[part])", "norm(g)"),
+    ("09_lars_lamb", "all_reduce", "rows[busy] @ means[busy]", "rows @ means"),
+    ("10_schedules", "warmup_cosine", "lr * t / warmup", "lr * (t - 1) / warmup"),
+    ("10_schedules", "test_schedule", "    assert np.isclose(schedule(1, 8.0, 0, 4), 6)\n", ""),
+    ("10_schedules", "design", "0.01 * t)", "0.1 * t)"),
+    ("10_schedules", "plateau", "bad > patience", "bad >= patience"),
+    ("11_choosing_and_debugging", "schedule_loop", "schedule(t)", "schedule(t - 1)"),
+    ("11_choosing_and_debugging", "gradient_check", "(2 * h)", "h"),
+    ("11_choosing_and_debugging", "clip_global", "c, norm", "c, min(norm, limit)"),
+    ("11_choosing_and_debugging", "diagnose", "1, 4, 5, 6, 7, 2", "1, 4, 5, 2, 7, 6"),
 ]
 
 

@@ -64,8 +64,8 @@ def test_the_call_that_is_copied_makes_the_same_figure(make):
         ({"start": float("nan")}, "start is nan"),
         ({"lr": 4}, "lr is 4; this figure allows"),
         ({"beside_lr": 0}, "beside_lr is 0"),
-        ({"average": "mean"}, "average is 'mean'; allowed: 'none', 'last half', 'EMA'"),
-        ({"beside_average": "all"}, "beside_average is 'all'"),
+        ({"average": "mean"}, "average is 'mean'; allowed: 'none', 'all', 'last half'"),
+        ({"beside_average": "every"}, "beside_average is 'every'"),
         ({"ema": 2}, "ema is 2"),
         ({"warmup": 501}, "warmup is 501; allowed: a whole number from 0 to 500"),
         ({"cooldown": 0}, "cooldown is 0"),
@@ -82,6 +82,11 @@ def test_the_call_that_is_copied_makes_the_same_figure(make):
         ({"knots": ((0.2, 1), (1, 0))}, "knots is .*the first at 0"),
         ({"knots": ((0, 1, 1),)}, "knots is"),
         ({"knots": "up"}, "knots is 'up'"),
+        ({"recorded": {("cosin", "none"): [2, 1]}}, "recorded has .'cosin', 'none'.*offered here"),
+        ({"recorded": {("cosine", "mean"): [2, 1]}}, "recorded has .*an average .'none', 'all'"),
+        ({"recorded": {"cosine": [2, 1]}}, "recorded.'cosine'.; allowed: for a pair"),
+        ({"recorded": {("cosine", "none"): [2]}}, "two records or more"),
+        ({"recorded": {("cosine", "none"): [2, float("nan")]}}, "finite losses"),
         ({"name": "my figure"}, "name is 'my figure'; allowed: a letter"),
     ],
     ids=lambda x: next(iter(x)) if isinstance(x, dict) else "",
@@ -91,6 +96,40 @@ def test_a_bad_argument_is_named_with_what_is_allowed(arguments, words):
         live.schedule_designer(**arguments)
 
 
+def test_recorded_runs_are_summed_up_for_the_figure():
+    runs = {("cosine", "none"): [[2.0, 1.0, 0.5], [2.0, 2.0, 0.7]], ("constant", "EMA"): [3, 2]}
+    figure = live.schedule_designer("cosine", recorded=runs)
+    found = figure.view.spec["recorded"]
+    assert found["cosine|none"] == {
+        "mean": [2.0, 1.5, 0.6],
+        "low": [2.0, 1.0, 0.5],
+        "high": [2.0, 2.0, 0.7],
+    }
+    assert found["constant|EMA"]["mean"] == [3, 2]
+    assert "recorded=recorded" in figure.view.spec["call"]
+    assert live.schedule_designer().view.spec["recorded"] is None
+
+
+def test_the_table_holds_what_was_recorded(tmp_path):
+    figure = live.schedule_designer(
+        "cosine", steps=20, recorded={("cosine", "none"): [2, 1.5, 1, 0.5, 0.25]}
+    )
+    script = f"""
+    const spec = {json.dumps(figure.view.spec)}, at = {json.dumps(shown(figure))};
+    const made = figure.scheduleDesigner(spec), data = made.compute((name) => at[name], {{}});
+    const {{head, rows}} = made.table(data), tall = [300, 900].map((w) => made.height(w));
+    const without = figure.scheduleDesigner({{...spec, recorded: null}});
+    const bare = [300, 900].map((w) => without.height(w));
+    console.log(JSON.stringify([head, rows.map((r) => r[4]), made.describe(data), tall, bare]));
+    """
+    head, column, words, tall, bare = in_node(figure.view.module, script, tmp_path)
+    assert head[4] == "cosine: recorded loss" and len(head) == 8
+    kept = dict(zip((0, 5, 10, 15, 20), (2, 1.5, 1, 0.5, 0.25)))
+    assert column == [kept.get(t, "") for t in range(21)]
+    assert "Recorded final loss: cosine 0.25." in words
+    assert all(more == less + 220 for more, less in zip(tall, bare))
+
+
 def test_the_still_is_a_picture():
     assert live.schedule_designer("knots").still()[:4] == b"\x89PNG"
 
@@ -98,7 +137,7 @@ def test_the_still_is_a_picture():
 # ---------------------------------------------------------------------------- the recurrence
 
 
-@pytest.mark.parametrize("average", ["none", "last half", "EMA"])
+@pytest.mark.parametrize("average", ["none", "all", "last half", "EMA"])
 @pytest.mark.parametrize(
     "schedule",
     [
@@ -116,7 +155,7 @@ def test_the_expected_loss_is_exact(schedule, average):
         for t in range(1, steps + 1):
             g = curvature * theta + noise * (t == kick)
             theta = r(theta, g, t=t, lr=schedule(t))
-            w = {"none": 1, "EMA": 0.2, "last half": 1 / max(1, t - half)}[average]
+            w = {"none": 1, "all": 1 / t, "EMA": 0.2, "last half": 1 / max(1, t - half)}[average]
             kept.append(kept[-1] + w * (theta - kept[-1]))
         return np.array(kept)
 
@@ -131,7 +170,7 @@ def test_the_expected_loss_is_exact(schedule, average):
     np.testing.assert_allclose(several[0][:, 0], whole, rtol=1e-12)
 
 
-@pytest.mark.parametrize("average", ["none", "last half", "EMA"])
+@pytest.mark.parametrize("average", ["none", "all", "last half", "EMA"])
 def test_javascript_is_numpy(average, tmp_path):
     problem = {"curvatures": (2.0, 0.3), "noise": 0.6, "start": -3.0}
     rate = drawn(((0, 0.2), (0.3, 1), (1, 0.1)), 0.4, 50)
@@ -155,6 +194,7 @@ FINAL = {
     ("cosine", "none"): 0.074,
     ("polynomial", "none"): 0.070,
     ("constant", "last half"): 0.064,
+    ("constant", "all"): 0.053,
 }
 
 
@@ -195,8 +235,9 @@ def test_the_order_of_the_schedules_in_the_figure_itself(tmp_path):
         assert 0.98 * of_grid < final <= of_grid, name
         refined += final < of_grid
     assert refined == len(FINAL), "golden sections come nearer than the grid"
-    # Anytime and final disagree.
-    assert min(halfway, key=halfway.get) == ("inverse_t", "none")
+    # Anytime and final disagree, but for the mean of all.
+    assert min(halfway, key=halfway.get) == ("constant", "all")
+    assert min((k for k in halfway if k[1] == "none"), key=halfway.get) == ("inverse_t", "none")
     assert halfway["inverse_t", "none"] < 0.8 * halfway["polynomial", "none"]
 
 

@@ -13,12 +13,12 @@ HOUSE = pathlib.Path(optlib.__file__).parent
 
 # Imports run downwards only: a module may import from its own level's predecessors.
 LEVELS = [
-    {"ops"},
+    {"ops", "history", "speed"},
     {"rule"},
-    {"rules", "schedules"},
+    {"rules", "schedules", "conversions"},
     {"syntax", "surfaces", "symbolic", "torch_optim", "tasks"},
-    {"training", "plots"},
-    {"experiments", "live"},
+    {"training", "plots", "sheets"},
+    {"data_parallel", "experiments", "live"},
 ]
 
 

@@ -145,6 +145,22 @@ def test_adamw_without_decay_is_adam():
     assert symbolic.difference("adamw", adam, 2, weight_decay=0) == 0
 
 
+def test_stationary_covariance_of_an_average_and_of_momentum():
+    b, h = sp.symbols("b h", positive=True)
+    found = symbolic.stationary_covariance(sp.Matrix([[b]]), sp.Matrix([1 - b]))
+    assert sp.simplify(found[0] - (1 - b) / (1 + b)) == 0
+    # Heavy ball on curvature h, gradient noise of variance 1: Chapter 3's stationary variance.
+    matrix = symbolic.iteration_matrix("momentum", h)
+    found = symbolic.stationary_covariance(matrix, sp.Matrix([-eta, 1]))[0, 0]
+    known = eta * (1 + beta) / (h * (1 - beta) * (2 * (1 + beta) - eta * h))
+    assert sp.simplify(found - known) == 0
+
+
+def test_a_map_that_does_not_settle_has_no_stationary_covariance():
+    with pytest.raises(ValueError, match="no single stationary covariance"):
+        symbolic.stationary_covariance(sp.eye(1), sp.Matrix([1]))
+
+
 def test_bias_table_of_other_averages():
     rows = symbolic.bias_table("adamw", (1, 12))
     assert rows[0][3] == sp.sqrt(10)

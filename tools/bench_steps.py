@@ -7,47 +7,16 @@ theta, m, v) at the bandwidth of a copy, measured in the same rounds. A ratio a 
 possible: a copy first loads the lines that it is about to overwrite, an update in place does not.
 """
 
-import os
-import statistics
 import sys
-import time
 import tracemalloc
-from contextlib import contextmanager
 
 import numpy as np
+
+from optlib.speed import memory_floor, one_core, rounds
 
 SIZES = {10_000: 60, 1_000_000: 30, 10_000_000: 9}  # elements: rounds
 BLOCK = 16_384  # elements whose seven arrays stay in the processor's cache
 BUDGET, BUDGET_CHECKED = 2.2, 2.5
-
-
-@contextmanager
-def one_core():
-    """Only one core for this process; threads that libraries start inside inherit it."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cores)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, cores)
-
-
-def rounds(candidates, count, warm=True):
-    """{name: median seconds} of functions without arguments, timed in turns."""
-    times = {name: [] for name in candidates}
-    for step in candidates.values():
-        step()  # what is compiled or allocated on first use
-    for _ in range(count):
-        for name, step in candidates.items():
-            if warm:  # nobody pays for the caches that the one before has emptied
-                step()
-            start = time.perf_counter()
-            step()
-            times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(t) for name, t in times.items()}
 
 
 def arrays(size):
@@ -144,7 +113,7 @@ def steps():
             source, target = arrays(size)[:2]
             copy = {"copy": lambda a=source, b=target: np.copyto(b, a)}
             found = rounds(copy | numpy_steps(size) | torch_steps(size) | jax_steps(size), count)
-            floor = found.pop("copy") / 2 * 7
+            floor = memory_floor(found.pop("copy"))
             label = f"Adam, {size:.0e}".replace("e+0", "e")
             rows.append((f"{label}: memory floor", f"{floor * 1e3:.3g} ms", "", None))
             for name, seconds in found.items():

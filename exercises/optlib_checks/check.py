@@ -2,11 +2,11 @@
 
 from difflib import get_close_matches
 
-from optlib_checks import ch01, ch02, ch03, ch04, ch05, ch06, ch07
+from optlib_checks import ch01, ch02, ch03, ch04, ch05, ch06, ch07, ch08, ch09, ch10, ch11
 from optlib_checks.answers import caller, clean
 from optlib_checks.judge import Refused, Result, judge, not_yet
 
-CHAPTERS = (ch01, ch02, ch03, ch04, ch05, ch06, ch07)
+CHAPTERS = (ch01, ch02, ch03, ch04, ch05, ch06, ch07, ch08, ch09, ch10, ch11)
 EXERCISES = {exercise.name: exercise for chapter in CHAPTERS for exercise in chapter.EXERCISES}
 _MISSING = object()
 

@@ -9,12 +9,21 @@ first was stopped. A chapter reads the record:
     record = experiments.load("edge_of_stability")
     record["summary"], record["runs"][0]["lr"], record["runs"][0]["result"]
 
+Whether the records still hold, all of them in a minute or two:
+
+    python -m optlib.experiments --check
+
 Each experiment is a module here with
 
+    CHAPTER      the page that shows it
+    NOT_FIXED_BEFORE  only where the criterion was changed after results were seen: what was
     PARAMETERS   everything that fixes the runs, the criterion included
     plan(done)   the settings of all runs, given the runs finished so far: list of small dicts
     one(**settings) -> result, numbers and lists only
     summary(runs) -> what the chapter states, the verdict included
+    claims(summary) -> what the reproduction ledger prints, a list of record.Claim
+    shorten(run) -> (settings, results) or None: a part of a run, and what of its result that part
+        gives, for --check; None for a run that rounding rules. Without it, short runs are repeated
 
 To add one: write the module, add its name to NAMES.
 """
@@ -34,6 +43,14 @@ NAMES = (
     "adam_digits",
     "adam_sharpness",
     "bias_correction",
+    "adamw_map",
+    "large_batch",
+    "schedules_mnist1d",
+    "warmup_range",
+    "one_cycle_mnist1d",
+    "tuning_budget",
+    "best_rate",
+    "broken_runs",
 )
 RESULTS = Path(__file__).parent / "results"
 
@@ -45,13 +62,15 @@ def module(name):
     return importlib.import_module(f".{name}", __name__)
 
 
-def load(name, folder=RESULTS):
+def load(name, folder=RESULTS, *, known=False):
     """The record of an experiment as a dict; loads neither torch nor the experiment.
+
+    known : do not look the name up in NAMES.
 
     Keys: experiment, parameters, versions, seconds, complete, summary, runs; each run holds its
     settings, "seconds" and "result".
     """
-    if name not in NAMES:
+    if name not in NAMES and not known:
         raise ValueError(f"there is no experiment named {name!r}; known: {', '.join(NAMES)}")
     path = Path(folder) / f"{name}.json"
     if not path.exists():

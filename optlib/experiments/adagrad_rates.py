@@ -15,6 +15,7 @@ from .. import tasks, training
 from ..ops import norm, sqrt
 from ..rule import rule
 from .adam_digits import inverse_root
+from .record import Claim
 
 
 @rule
@@ -47,6 +48,7 @@ TASKS = {
     "digits": (tasks.digits, tasks.mlp((64, 50, 50, 10), "tanh")),
 }
 SHARE = 0.9
+CHAPTER = "05_adagrad"
 PARAMETERS = {
     "tasks": {
         "zipf_text": "4,000 training documents, logistic regression from zero weights, no bias",
@@ -209,3 +211,42 @@ def _verdicts(rows):
     with_start, without = rows["adagrad_optax"]["test_loss"], rows["adagrad"]["test_loss"]
     verdicts["accumulator_costs"] = bool(with_start["low"] > without["high"])
     return verdicts
+
+
+def claims(summary):
+    """The ledger's lines."""
+    rows, verdicts = summary["by_task"], summary["verdicts"]
+
+    def widths(method):
+        both = {task: rows[task][method]["loss"]["width"] for task in TASKS}
+        return f"documents {both['zipf_text']:.2f}, digits {both['digits']:.2f} decades"
+
+    def over(name):
+        held = [task for task in TASKS if verdicts[task][name]]
+        if 0 < len(held) < len(TASKS):
+            return {"zipf_text": "on the documents only", "digits": "on the digits only"}[held[0]]
+        return bool(held)
+
+    plain = f"gradient descent: {widths('gradient_descent')}"
+    tests = {m: rows["zipf_text"][m]["test_loss"]["mean"] for m in ("adagrad_optax", "adagrad")}
+    return [
+        Claim(
+            "AdaGrad is insensitive to its step size, SGD is not (one rate for each coordinate).",
+            "Ward et al. 2020, for AdaGrad-Norm",
+            f"usable step sizes: {widths('adagrad')}; {plain}",
+            over("adagrad_insensitive"),
+        ),
+        Claim(
+            "AdaGrad-Norm is insensitive to its step size, SGD is not.",
+            "Ward et al. 2020",
+            f"usable step sizes: {widths('adagrad_norm')}; {plain}",
+            over("adagrad_norm_insensitive"),
+        ),
+        Claim(
+            "The initial accumulator 0.1 of optax and Keras costs test loss.",
+            "ours",
+            f"documents: test loss {tests['adagrad_optax']:.4f} with it, "
+            f"{tests['adagrad']:.4f} without",
+            over("accumulator_costs"),
+        ),
+    ]

@@ -12,7 +12,9 @@ import numpy as np
 import torch
 
 from .. import tasks, training
+from .record import Claim, _settings
 
+CHAPTER = "02_sgd"
 PARAMETERS = {
     "task": "digits, 1,438 training examples, reshuffled in every epoch",
     "model": "tanh MLP 64-50-50-10",
@@ -148,6 +150,14 @@ def one(batch_size, log2_lr, seed):
     }
 
 
+def shorten(run):
+    """A whole run of a batch of 4 or more, with a step size below the pilot's best."""
+    middle = PARAMETERS["log2_lr"][PARAMETERS["batch_sizes"].index(run["batch_size"])]
+    if run["batch_size"] < 4 or run["log2_lr"] >= middle:
+        return None
+    return _settings(run), run["result"]
+
+
 def fit(batch, steps):
     """(S_min, E_min, residuals in log S) of S = S_min + E_min/B, least squares in log S."""
     from scipy.optimize import least_squares
@@ -211,3 +221,31 @@ def summary(runs):
         "accuracy_gain": {"mean": gain.mean, "low": gain.low, "high": gain.high},
         "small_batches_generalise_better": bool(gain.low > 0),
     }
+
+
+def claims(summary):
+    """The ledger's lines."""
+    gain = summary["accuracy_gain"]
+    return [
+        Claim(
+            "Steps S and examples E to one loss lie on (S/S_min − 1)(E/E_min − 1) = 1, the step "
+            "size tuned for each batch size.",
+            "McCandlish et al. 2018",
+            f"S_min = {summary['steps_min']:.1f}, E_min = {summary['examples_min']:.0f}; root mean "
+            f"square of the residuals {summary['root_mean_square']:.3f} in log S",
+            summary["hyperbola"],
+        ),
+        Claim(
+            "The gradient's noise scale predicts the critical batch size.",
+            "McCandlish et al. 2018",
+            f"noise scale {summary['noise_scale']:.0f}, knee {summary['knee']:.0f} examples",
+            summary["noise_scale_predicts_the_knee"],
+        ),
+        Claim(
+            "Mini-batch noise is a regulariser: small batches generalise better.",
+            "*An Engineer's Guide to Deep Learning Optimizers*",
+            f"test accuracy of the three smallest minus the three largest batch sizes "
+            f"{gain['mean']:.4f} [{gain['low']:.4f}, {gain['high']:.4f}]",
+            summary["small_batches_generalise_better"],
+        ),
+    ]

@@ -14,6 +14,7 @@ from .. import tasks, training
 from ..ops import sign
 from ..rule import rule
 from ..torch_optim import TorchRule
+from .record import Claim, first
 
 
 @rule
@@ -31,6 +32,7 @@ METHODS = {
     "rmsprop": ("rmsprop", {"beta": 0.99}, -2.0),
     "rmsprop_corrected": ("adam", {"beta1": 0.0, "beta2": 0.99}, -2.0),
 }
+CHAPTER = "06_rmsprop"
 PARAMETERS = {
     "task": "digits, 1,438 training examples",
     "model": "tanh MLP 64-50-50-10, cross-entropy",
@@ -127,6 +129,13 @@ def one(stream, method, lr, seed, phases=None):
     return {"ends": ends, "judged": judged, "ageing": ends[-1] / ends[1]}
 
 
+def shorten(run):
+    """Two phases of a run whose step size is not above the middle of its grid."""
+    if math.log10(run["lr"]) > METHODS[run["method"]][2] + 0.01:
+        return None
+    return first(run, 2, "ends", phases=2)
+
+
 def _batches(count, order):
     """The batches of one phase: passes over the data in random order, the last one cut short."""
     steps, batches = PARAMETERS["steps_per_phase"], []
@@ -174,3 +183,36 @@ def summary(runs):
         "costs_nothing": not same["adagrad"]["judged_high"] < same["rmsprop"]["judged_low"],
         "is_what_helped": bool(rms["judged_high"] < changing["gradient_descent"]["judged_low"]),
     }
+
+
+def claims(summary):
+    """The ledger's lines."""
+    changing, same = summary["table"]["changing"], summary["table"]["same"]
+
+    def loss(rows, method):
+        row = rows[method]
+        return f"{row['judged']:.4f} [{row['judged_low']:.4f}, {row['judged_high']:.4f}]"
+
+    return [
+        Claim(
+            "Forgetting pays where the problem changes.",
+            "ours",
+            f"loss on changing pixels: RMSProp {loss(changing, 'rmsprop')}, AdaGrad "
+            f"{loss(changing, 'adagrad')}",
+            summary["pays"],
+        ),
+        Claim(
+            "Forgetting costs nothing where the problem stays.",
+            "ours",
+            f"loss on the same pixels: RMSProp {loss(same, 'rmsprop')}, AdaGrad "
+            f"{loss(same, 'adagrad')}",
+            summary["costs_nothing"],
+        ),
+        Claim(
+            "Forgetting gradients is what helped: what remembers nothing does worse.",
+            "ours",
+            f"loss on changing pixels: RMSProp {loss(changing, 'rmsprop')}, gradient descent "
+            f"{loss(changing, 'gradient_descent')}",
+            summary["is_what_helped"],
+        ),
+    ]

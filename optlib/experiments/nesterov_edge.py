@@ -10,8 +10,10 @@ import math
 import numpy as np
 
 from .. import tasks, training
+from .record import Claim, first
 
 LIMITS = {"momentum": 3.8, "nesterov_torch": 3.8 / 2.8}  # of lr * curvature at beta = 0.9
+CHAPTER = "04_nesterov"
 PARAMETERS = {
     "task": "first 300 training digits, full batch",
     "model": "tanh MLP 64-50-50-10",
@@ -75,6 +77,11 @@ def one(rule, lr, seed, steps=None):
     }
 
 
+def shorten(run):
+    """The first 50 steps: where the sharpness has met its limit, rounding decides."""
+    return first(run, 2, "loss", "sharpness", steps=50)
+
+
 def summary(runs):
     """For each rule and lr: sharpness over its limit in the last half, and whether it held."""
     low, high = PARAMETERS["band"]
@@ -109,3 +116,22 @@ def summary(runs):
         "lrs_that_hold": held,
         "reproduced": all(len(lrs) >= 2 for lrs in held.values()),
     }
+
+
+def claims(summary):
+    """The ledger's line."""
+    held = summary["lrs_that_hold"]
+    means = [summary["by_rule"]["nesterov_torch"][lr]["mean"] for lr in held["nesterov_torch"]]
+    count = {rule: f"{len(held[rule])} of {len(rows)}" for rule, rows in summary["by_rule"].items()}
+    diverged = sum(row["diverged"] for row in summary["by_rule"]["momentum"].values())
+    return [
+        Claim(
+            "With momentum the sharpness ends at the method's own limit: (2 + 2β)/η for the heavy "
+            "ball, (2 + 2β)/(1 + 2β)/η for Nesterov.",
+            "Cohen et al. 2021",
+            f"step sizes that hold: Nesterov {count['nesterov_torch']}, on average at "
+            f"{np.mean(means):.3f} of its limit; heavy ball {count['momentum']}, {diverged} of its "
+            "runs diverged",
+            summary["reproduced"],
+        )
+    ]

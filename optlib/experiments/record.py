@@ -5,9 +5,25 @@ import math
 import os
 import platform
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import RESULTS, load, module
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One line of the reproduction ledger.
+
+    claim : what was claimed, in our words. source : who claims it, "Cohen et al. 2021", or "ours".
+    measured : our number, from the summary. verdict : True if the criterion fixed before the runs
+        says that the claim held here, False if not, or the few words that say on what condition.
+    """
+
+    claim: str
+    source: str
+    measured: str
+    verdict: bool | str
 
 
 def execute(name, *, jobs=None, fresh=False, progress=False, folder=RESULTS, experiment=None):
@@ -98,6 +114,15 @@ def _bar(runs, total, name, progress):
     return tqdm(runs, total=total, desc=name)
 
 
+def first(run, count, *names, **changed):
+    """A run cut short, for ``shorten``: its settings with some changed, and what it must give.
+
+    What it must give are the first count entries of the results named, which are lists.
+    """
+    settings = _settings(run) | changed
+    return settings, {name: run["result"][name][:count] for name in names}
+
+
 def tidy(value, digits=6):
     """Plain JSON values: floats to six significant digits, nan and infinities to None."""
     if isinstance(value, dict):
@@ -132,4 +157,4 @@ def _write(record, path):
     os.replace(temporary, path)
 
 
-__all__ = ["execute", "load", "tidy"]
+__all__ = ["Claim", "execute", "first", "load", "tidy"]

@@ -1,6 +1,9 @@
 """Figures that a reader moves, alive in JupyterLab and in a static page without a kernel."""
 
+from .clinic import clinic
+from .converter import converter
 from .descent import descent
+from .equilibrium import equilibrium
 from .noise_floor import noise_floor
 from .playground import playground
 from .rate import rate
@@ -13,7 +16,10 @@ from .trust import trust
 from .two_by_two import two_by_two
 
 __all__ = [
+    "clinic",
+    "converter",
     "descent",
+    "equilibrium",
     "noise_floor",
     "playground",
     "rate",

@@ -4,7 +4,8 @@
 //   height(width), describe(data), table(data)
 // and, if it has them: active(get) names of the settings that matter now; series(data) rows of the
 // legend; handles(data, view) things to drag; press(x, y, data, view) what a click changes;
-// changed(name, get) what follows from a change; panel(node, data, set) elements below the picture;
+// changed(name, get) what follows from a change; panel(node, data, set, ask) elements below the picture,
+// where ask() draws again;
 // span(get) first and last step, where they vary; predict(data, view), see predict.js.
 
 const THEMES = {
@@ -428,7 +429,7 @@ function mount(figure, model, el) {
       dress();
       canvas.setAttribute("aria-label", figure.describe(data));
       showSeries();
-      figure.panel?.(panel, data, set);
+      figure.panel?.(panel, data, set, ask);
       showHandles();
       if (values.open) showTable();
       player?.show();

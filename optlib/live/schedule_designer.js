@@ -26,6 +26,7 @@ function height(knots, u) {
 function newest(average, ema, steps) {
   const half = Math.floor(steps / 2);
   if (average === "EMA") return () => 1 - ema;
+  if (average === "all") return (t) => 1 / t;
   return average === "last half" ? (t) => (t > half ? 1 / (t - half) : 1) : () => 1;
 }
 
@@ -83,26 +84,29 @@ function compute(spec, get, memo) {
     if (memo.kept[key]?.text !== text) memo.kept[key] = { text, best: bestRate(d, ema, spec) };
     const found = memo.kept[key].best, lr = best ? found.lr : d.lr, rate = rates({ ...d, lr }, steps);
     const { loss, noisy } = effect(rate, d.average, ema, spec), gone = loss.findIndex((v) => !Number.isFinite(v));
-    return { ...d, lr, rate, loss, noisy, best: found, diverged: gone < 0 ? null : gone, on: shown.includes(key), title: titled(spec, d, ema) };
+    const recorded = spec.recorded?.[`${d.schedule}|${d.average}`] || null;
+    return { ...d, lr, rate, loss, noisy, recorded, best: found, diverged: gone < 0 ? null : gone, on: shown.includes(key), title: titled(spec, d, ema) };
   });
   return { designs, on: designs.filter((d) => d.on), best, steps, step: get("step"), top: 1.06 * Math.max(...designs.map((d) => d.lr)), knots: get("schedule") === "knots" ? get("knots") : null };
 }
 
 function titled(spec, { schedule, hyper, average }, ema) {
   const name = schedule === "polynomial" && hyper.power === 1 ? "linear" : spec.titles[schedule];
-  return name + { none: "", "last half": ", averaged", EMA: `, EMA ${short(ema)}` }[average];
+  return name + { none: "", all: ", mean of all", "last half": ", averaged", EMA: `, EMA ${short(ema)}` }[average];
 }
 
-// ---- the three panels: step size above, loss and its last fifth below
+// ---- the panels: step size above, loss and its last fifth below, and last what was recorded
 
-function layout(width) {
+function layout(width, { recorded }) {
   const wide = width >= 600, box = (left, top, room, tall) => ({ left: left + 58, top: top + 10, width: room - 74, height: tall - 52 });
   const first = wide ? 210 : 190, second = wide ? 270 : 220, left = wide ? Math.round(0.6 * width) : width;
+  const exact = first + second + (wide ? 0 : 190);
   return {
     rate: box(0, 0, width, first),
     loss: box(0, first, left, second),
     end: wide ? box(left, first, width - left, second) : box(0, first + second, width, 190),
-    height: first + second + (wide ? 0 : 190),
+    recorded: recorded && box(0, exact, width, 220),
+    height: exact + (recorded ? 220 : 0),
   };
 }
 
@@ -143,6 +147,34 @@ function drawPanel(ctx, data, { theme }, box, [x, y], values, from) {
     ctx.fillStyle = INK[KEYS.indexOf(d.key)][+theme.dark];
     if (step >= from && Number.isFinite(value) && at >= box.top - 1 && at <= box.top + box.height + 1) marker(ctx, d.key === "this" ? "o" : "s", X(step), at, 4);
   }
+}
+
+// Real runs: mean and range over the seeds, at their own step size.
+function drawRecorded(ctx, { on, step, steps }, { theme }, box) {
+  const top = 1.05 * Math.max(0.01, ...on.flatMap((d) => (d.recorded ? d.recorded.high : [])));
+  const { X, Y } = axes(ctx, box, { low: 0, high: 100, name: "% of the recorded run" }, { low: 0, high: top, name: "recorded loss" }, theme, { grid: true });
+  const at = ({ mean }) => (i) => X((100 * i) / (mean.length - 1));
+  inside(ctx, box, () => {
+    ctx.strokeStyle = theme.muted;
+    ctx.lineWidth = 1;
+    line(ctx, X((100 * step) / steps), box.top, X((100 * step) / steps), box.top + box.height);
+    for (const d of on.filter((each) => each.recorded)) {
+      const k = KEYS.indexOf(d.key), { mean, low, high } = d.recorded, x = at(d.recorded);
+      ctx.fillStyle = ctx.strokeStyle = INK[k][+theme.dark];
+      ctx.globalAlpha = 0.18;
+      ctx.beginPath();
+      high.forEach((v, i) => ctx.lineTo(x(i), Y(v)));
+      for (let i = low.length - 1; i >= 0; i--) ctx.lineTo(x(i), Y(low[i]));
+      ctx.fill();
+      ctx.globalAlpha = 1;
+      ctx.lineWidth = WEIGHT[k];
+      ctx.setLineDash(DASH[k]);
+      polyline(ctx, mean.length, x, (i) => Y(mean[i]));
+    }
+    ctx.setLineDash([]);
+  });
+  Object.assign(ctx, { font: theme.font, fillStyle: theme.ink, textAlign: "right", textBaseline: "top" });
+  on.filter((d) => !d.recorded).forEach((d, k) => halo(ctx, `not recorded: ${d.title}`, box.left + box.width - 6, box.top + 6 + 16 * k, theme));
 }
 
 function drawFates(ctx, { on }, { theme }, box) {
@@ -206,31 +238,45 @@ const sized = ({ title, lr, best }) => `${title}: η = ${three(lr)}` + (Math.abs
 
 const fate = (d) => `${d.title}, step size ${three(d.lr)}: ` + (d.diverged ? `diverged at step ${d.diverged}` : `final loss ${three(d.loss.at(-1))}`);
 
+const columns = (d) => ["step size", "expected loss", "of it noise", ...(d.recorded ? ["recorded loss"] : [])];
+
+// The mean at this share of the run, if that was recorded.
+function recordedAt({ mean }, share) {
+  const at = share * (mean.length - 1), near = Math.round(at);
+  return Math.abs(at - near) < 1e-9 ? mean[near] : "";
+}
+
 const scheduleDesigner = (spec) => ({
   compute: (get, memo) => compute(spec, get, memo),
-  height: (width) => layout(width).height,
+  height: (width) => layout(width, spec).height,
   draw(ctx, data, view) {
-    const boxes = layout(view.width), scales = scalesOf(data, spec), late = scales.end[0].low;
+    const boxes = layout(view.width, spec), scales = scalesOf(data, spec), late = scales.end[0].low;
     drawPanel(ctx, data, view, boxes.rate, scales.rate, (d) => d.rate, 1);
     drawPanel(ctx, data, view, boxes.loss, scales.loss, (d) => d.loss, 0);
     drawPanel(ctx, data, view, boxes.end, scales.end, (d) => d.loss, late);
     drawFates(ctx, data, view, boxes.loss);
+    if (boxes.recorded) drawRecorded(ctx, data, view, boxes.recorded);
   },
   describe({ on, step, steps }) {
     const now = step < steps ? ` Loss at step ${step}: ${on.map((d) => `${d.title} ${three(d.loss[step])}`).join(", ")}.` : "";
-    return on.length ? `${on.map(fate).join("; ")}.${now}` : "No schedule is shown.";
+    const real = on.filter((d) => d.recorded).map((d) => `${d.title} ${three(d.recorded.mean.at(-1))}`).join(", ");
+    return on.length ? `${on.map(fate).join("; ")}.${now}${real && ` Recorded final loss: ${real}.`}` : "No schedule is shown.";
   },
   series: ({ designs, step }, { theme }) => ({
-    head: ["expected loss", `at step ${step}`, "final", "of it noise", "final at best η"],
+    head: ["expected loss", `at step ${step}`, "final", ...(spec.recorded ? ["recorded, final"] : ["of it noise", "final at best η"])],
     series: designs.map((d, k) => {
-      const last = d.loss.length - 1, now = [three(d.loss[step]), three(d.loss[last]), three(d.noisy[last])];
-      return { key: d.key, label: d.title, on: d.on, colour: INK[k][+theme.dark], dash: DASH[k], weight: WEIGHT[k], cells: [...(d.diverged ? [step >= d.diverged ? "diverged" : now[0], "diverged", ""] : now), three(d.best.final)] };
+      const last = d.loss.length - 1, now = [d.loss[step], d.loss[last]].map(three);
+      const exact = d.diverged ? [step >= d.diverged ? "diverged" : now[0], "diverged"] : now;
+      const more = spec.recorded ? [d.recorded ? three(d.recorded.mean.at(-1)) : "no"] : [d.diverged ? "" : three(d.noisy[last]), three(d.best.final)];
+      return { key: d.key, label: d.title, on: d.on, colour: INK[k][+theme.dark], dash: DASH[k], weight: WEIGHT[k], cells: [...exact, ...more] };
     }),
   }),
   panel: (node, data, set) => showPanel(node, data, set, spec),
   table: ({ designs, steps }) => ({
-    head: ["step", ...designs.flatMap((d, k) => ["step size", "expected loss", "of it noise"].map((c) => `${k ? "beside: " : ""}${d.title}: ${c}`))],
-    rows: Array.from({ length: steps + 1 }, (_, t) => [t, ...designs.flatMap((d) => [t ? d.rate[t] : "", ...(d.diverged && t >= d.diverged ? ["diverged", ""] : [d.loss[t], d.noisy[t]])])]),
+    head: ["step", ...designs.flatMap((d, k) => columns(d).map((c) => `${k ? "beside: " : ""}${d.title}: ${c}`))],
+    rows: Array.from({ length: steps + 1 }, (_, t) => [t, ...designs.flatMap((d) => [
+      t ? d.rate[t] : "", ...(d.diverged && t >= d.diverged ? ["diverged", ""] : [d.loss[t], d.noisy[t]]), ...(d.recorded ? [recordedAt(d.recorded, t / steps)] : []),
+    ])]),
   }),
   toggle(key, get) {
     const shown = get("shown");
@@ -245,7 +291,7 @@ const scheduleDesigner = (spec) => ({
   },
   handles(data, view) {
     if (!data.knots) return [];
-    const { rate: box } = layout(view.width), { knots, top } = data, [{ lr }] = data.designs;
+    const { rate: box } = layout(view.width, spec), { knots, top } = data, [{ lr }] = data.designs;
     return Array.from({ length: knots.length / 2 }, (_, k) => {
       const [u, h] = knots.slice(2 * k, 2 * k + 2), to = (v, w) => frozen(data, withKnot(knots, k, v, w));
       return {
@@ -265,7 +311,7 @@ const scheduleDesigner = (spec) => ({
   },
   // A click in the drawn schedule adds a knot; elsewhere it chooses the step.
   press(px, py, data, view) {
-    const boxes = layout(view.width), scales = scalesOf(data, spec);
+    const boxes = layout(view.width, spec), scales = scalesOf(data, spec);
     const name = ["rate", "loss", "end"].find((n) => px >= boxes[n].left && px <= boxes[n].left + boxes[n].width && py >= boxes[n].top && py <= boxes[n].top + boxes[n].height);
     if (!name) return null;
     const box = boxes[name], [{ low, high }] = scales[name], u = (px - box.left) / box.width;
@@ -275,5 +321,5 @@ const scheduleDesigner = (spec) => ({
   },
 });
 
-export { SCHEDULES, rates, height, effect, bestRate, design, compute, more, fewer, withKnot };
+export { SCHEDULES, rates, height, effect, bestRate, design, compute, more, fewer, withKnot, scheduleDesigner };
 export default liveFigure(scheduleDesigner);

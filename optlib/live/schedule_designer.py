@@ -8,8 +8,9 @@ import numpy as np
 from .. import plots, syntax
 from .. import schedules as all_schedules
 from . import frame
-from .noise_floor import AVERAGES
 from .paths import among, whole
+
+AVERAGES = ("none", "all", "last half", "EMA")
 
 SCHEDULES = (
     "constant",
@@ -53,6 +54,7 @@ def schedule_designer(
     gamma=0.1,
     power=1.0,
     knots=((0, 1), (0.5, 1), (0.8, 0.3), (1, 0)),
+    recorded=None,
     step=None,
     shown=("this", "beside"),
     controls=None,
@@ -72,10 +74,13 @@ def schedule_designer(
         component. start : every coordinate at the start (default: 10 noise). steps : 20 to 5000.
     lr, beside_lr : the largest step size of either. best : both take the one with the lowest final
         loss instead (default: if neither is given). average, beside_average : what is reported,
-        the iterate ("none"), the mean since half of the steps ("last half") or the "EMA", which
-        keeps the share ema.
+        the iterate ("none"), the mean of all iterates so far ("all"), of those since half of the
+        steps ("last half") or the "EMA", which keeps the share ema.
     warmup, cooldown, decay, gamma, power : arguments of the schedules that take them (default: 0,
         steps / 5, 20 / steps, 0.1, 1).
+    recorded : {(schedule, average): losses} of real runs, losses of shape (seeds, records), the
+        records evenly spaced from the start to the end; shown in a panel of their own beside
+        the exact curves, mean and range over the seeds, whatever the step size chosen here.
     step : the step shown first. shown : "this", "beside" or both. controls : names of the settings
         that get a control (default: all). ranges : {setting: (low, high)}.
 
@@ -117,6 +122,7 @@ def schedule_designer(
     for key, value in (("average", average), ("beside_average", beside_average)):
         if value not in AVERAGES:
             raise ValueError(f"{key} is {value!r}; allowed: {', '.join(map(repr, AVERAGES))}")
+    runs = _recorded(recorded or {}, offered)
     shown = [shown] if isinstance(shown, str) else list(shown)
     among("shown", shown, ("this", "beside"))
 
@@ -169,7 +175,7 @@ def schedule_designer(
     ]
 
     call = [("schedules", _written(items, offered)), ("curvatures", curvatures), ("noise", noise)]
-    call += [("start", start), ("steps", steps)]
+    call += [("start", start), ("steps", steps), ("recorded", "recorded" if runs else None)]
     call += [("controls", controls and tuple(controls)), ("ranges", ranges or None)]
     pictured = [
         (_title(first, power), rate(first, lr), average),
@@ -196,6 +202,7 @@ def schedule_designer(
             "takes": {k: takes for k, (_, _, takes) in offered.items()},
             "titles": dict(zip(offered, titles)),
             "most": _MOST_KNOTS,
+            "recorded": runs or None,
         },
     )
 
@@ -217,6 +224,31 @@ def knots_of(knots):
             "the step size), both from 0 to 1, the first at 0, then rising, the last at 1"
         )
     return pairs
+
+
+def _recorded(recorded, offered):
+    """{"schedule|average": mean, low, high at each record, lists} of the runs."""
+    found = {}
+    for key, losses in recorded.items():
+        try:
+            name, average = key
+            losses = np.atleast_2d(np.asarray(losses, float))
+        except (TypeError, ValueError):
+            losses = np.empty(0)
+        if losses.ndim != 2 or losses.shape[1] < 2 or not np.isfinite(losses).all():
+            raise ValueError(
+                f"recorded[{key!r}]; allowed: for a pair (schedule, average) finite losses of "
+                "shape (seeds, records), with two records or more"
+            )
+        if name not in offered or average not in AVERAGES:
+            names = ", ".join(map(repr, offered))
+            raise ValueError(
+                f"recorded has {key!r}; allowed: a schedule offered here ({names}) and an average "
+                f"({', '.join(map(repr, AVERAGES))})"
+            )
+        rows = {"mean": losses.mean(0), "low": losses.min(0), "high": losses.max(0)}
+        found[f"{name}|{average}"] = {k: [float(f"{x:.4g}") for x in v] for k, v in rows.items()}
+    return found
 
 
 def _curvatures(values):
@@ -326,7 +358,7 @@ def effect(rate, average="none", ema=0.995, *, curvatures=(1, 0.1, 0.01), noise=
             if t:
                 factor = 1 - rate[t - 1] * curvature
                 late = 1 / (t - half) if t > half else 1
-                w = {"none": 1, "last half": late, "EMA": 1 - ema}[average]
+                w = {"none": 1, "all": 1 / t, "last half": late, "EMA": 1 - ema}[average]
                 mean = factor * mean
                 own = factor**2 * own + (rate[t - 1] * noise) ** 2
                 both = factor * both

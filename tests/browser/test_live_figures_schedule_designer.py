@@ -14,6 +14,10 @@ from optlib import live, schedules
 from optlib.live.schedule_designer import drawn, effect
 
 EVERY = ["chosen", "drawn"]
+RECORDED = {
+    ("cosine", "none"): [[2.3, 1.5, 0.9, 0.5], [2.3, 1.7, 1.1, 0.7]],
+    ("constant", "none"): [[2.3, 1.4, 1.1, 0.9], [2.3, 1.6, 1.3, 1.1]],
+}
 
 
 def figures():
@@ -23,6 +27,7 @@ def figures():
         ),
         "drawn": live.schedule_designer("knots", name="drawn", beside_average="none"),
         "first": live.schedule_designer(name="first"),
+        "recorded": live.schedule_designer("cosine", name="recorded", recorded=RECORDED),
     }
 
 
@@ -55,6 +60,19 @@ def test_first_sight_is_what_numpy_computes(show):
     rate = np.array([schedules.polynomial(lr=0.395, steps=1000)(t) for t in range(1, 1001)])
     assert number(rows["linear"][0]) == pytest.approx(effect(rate)[0][500], rel=3e-3)
     assert "Loss at step 500: linear 0.19" in label(page)
+
+
+def test_what_was_recorded_follows_the_schedule_chosen(show):
+    page = show("recorded")
+    rows = legend(page)
+    assert number(rows["cosine"][-1]) == 0.6 and rows["constant, averaged"][-1] == "no"
+    assert "Recorded final loss: cosine 0.6." in label(page)
+    before = pixels(page)
+    page.locator(".live-for-beside_average select").select_option("none")
+    settle(page)
+    assert number(legend(page)["constant"][-1]) == 1
+    assert "cosine 0.6, constant 1." in label(page)
+    assert pixels(page) != before
 
 
 @pytest.mark.parametrize("which", EVERY)
