@@ -296,9 +296,9 @@ function drawPortrait(ctx, data, { theme }, whole) {
   });
 }
 
-// Where a loss is to be drawn, the axis must not tell how far it goes: it is always the same.
+// Where a loss is to be drawn, the axis must not tell how far it goes: it is always the same, six decades up and down.
 function lossAxis({ shown, asks }) {
-  let [low, high] = asks ? [1e-8, 1e6] : [1, 1];
+  let [low, high] = asks ? [1e-6, 1e6] : [1, 1];
   for (const r of asks ? [] : shown) for (const v of r.loss) if (v > 0 && Number.isFinite(v)) [low, high] = [Math.min(low, v), Math.max(high, v)];
   return { low: Math.floor(Math.log10(Math.max(low, 1e-12))), high: Math.max(1, Math.ceil(Math.log10(Math.min(high, 1e6)))), log: true, name: "loss / first loss" };
 }

@@ -24,7 +24,7 @@ function compute(spec, get, memo = {}) {
   };
   const found = best ? [["column", ends(cells[best.r], best.c)], ["row", ends(cells.map((line) => line[best.c]), best.r)]] : [];
   const edges = found.flatMap(([way, end]) => (spec.ordered[way] && end ? [`${end} ${spec.names[way]}`] : []));
-  return { cells, all, best, edges, hidden: memo.asking === true, here: cells[row][column], row, column, columns, rows };
+  return { cells, all, best, edges, hidden: memo.asking === true && best !== null, here: cells[row][column], row, column, columns, rows };
 }
 
 // ---- colours: the better, the deeper (on dark: the brighter)
