@@ -13,7 +13,9 @@ import numpy as np
 import torch
 
 from .. import tasks, training
+from .record import Claim
 
+CHAPTER = "08_adamw"
 STEP = 0.5  # of every grid, in decades
 FORMS = {
     "l2": "Adam with L2: lambda theta is added to the gradient",
@@ -269,3 +271,47 @@ def summary(runs):
             },
         }
     return out
+
+
+def claims(summary):
+    """The ledger's lines."""
+
+    def over(name):
+        held = [net for net, found in summary.items() if found["reproduced"][name]]
+        if 0 < len(held) < len(summary):
+            return f"on the {held[0].replace('_', ' ')} net only"
+        return bool(held)
+
+    def each(text):
+        return "; ".join(f"{net.replace('_', ' ')}: {text(row)}" for net, row in summary.items())
+
+    def slopes(row):
+        found = row["forms"]
+        return f"slope {found['l2']['slope']:+.2f} with L2, {found['wd']['slope']:+.2f} decoupled"
+
+    def gain(row):
+        return f"{row['without_decay']:.3f} without, {row['forms']['l2']['best']['error']:.3f} with"
+
+    def better(row):
+        return "{:+.4f} [{:+.4f}, {:+.4f}]".format(*row["adamw_minus_l2"])
+
+    return [
+        Claim(
+            "The best η and λ lie on a diagonal with L2, along the axes with decoupled decay.",
+            "Loshchilov & Hutter 2019",
+            each(slopes),
+            over("shape"),
+        ),
+        Claim(
+            "In Adam an L2 penalty does not help.",
+            "Loshchilov & Hutter 2019",
+            f"best test error {each(gain)}",
+            over("l2_does_not_help"),
+        ),
+        Claim(
+            "AdamW reaches a lower error than Adam with L2.",
+            "Loshchilov & Hutter 2019",
+            f"difference of the best test errors {each(better)}",
+            over("adamw_is_better"),
+        ),
+    ]
