@@ -274,44 +274,46 @@ def summary(runs):
 
 
 def claims(summary):
-    """The ledger's lines."""
+    """The ledger's lines: shape of the maps, use of L2, gain of AdamW."""
+    nets = {"plain": "plain net", "layer_norm": "net with LayerNorm"}
 
-    def over(name):
-        held = [net for net, found in summary.items() if found["reproduced"][name]]
-        if 0 < len(held) < len(summary):
-            return f"on the {held[0].replace('_', ' ')} net only"
-        return bool(held)
+    def told(words):
+        return "; ".join(f"{name}: {words(summary[net])}" for net, name in nets.items())
 
-    def each(text):
-        return "; ".join(f"{net.replace('_', ' ')}: {text(row)}" for net, row in summary.items())
+    def held(key):
+        found = [summary[net]["reproduced"][key] for net in nets]
+        only = [name for name, right in zip(nets.values(), found) if right]
+        return found[0] if len(set(found)) == 1 else f"on the {' and '.join(only)} only"
 
-    def slopes(row):
-        found = row["forms"]
-        return f"slope {found['l2']['slope']:+.2f} with L2, {found['wd']['slope']:+.2f} decoupled"
+    def slopes(found):
+        return f"{found['forms']['l2']['slope']:.2f} and {found['forms']['wd']['slope']:.2f}"
 
-    def gain(row):
-        return f"{row['without_decay']:.3f} without, {row['forms']['l2']['best']['error']:.3f} with"
+    def gain(found):
+        best = found["forms"]["l2"]["best"]["error"]
+        return f"{100 * (found['without_decay'] - best):.2f} points of test error"
 
-    def better(row):
-        return "{:+.4f} [{:+.4f}, {:+.4f}]".format(*row["adamw_minus_l2"])
+    def better(found):
+        return "{:.1f} points [{:.1f}, {:.1f}]".format(*(100 * x for x in found["adamw_minus_l2"]))
 
+    source = "Loshchilov & Hutter 2019"
     return [
         Claim(
-            "The best η and λ lie on a diagonal with L2, along the axes with decoupled decay.",
-            "Loshchilov & Hutter 2019",
-            each(slopes),
-            over("shape"),
+            "With L2 in Adam the best step size and decay are coupled; AdamW, as printed, largely "
+            "decouples them.",
+            source,
+            f"slope of log λ* against log η, L2 and AdamW: {told(slopes)}",
+            held("shape"),
         ),
         Claim(
-            "In Adam an L2 penalty does not help.",
-            "Loshchilov & Hutter 2019",
-            f"best test error {each(gain)}",
-            over("l2_does_not_help"),
+            "An L2 penalty does not help Adam.",
+            source,
+            f"gain over λ = 0: {told(gain)}",
+            held("l2_does_not_help"),
         ),
         Claim(
-            "AdamW reaches a lower error than Adam with L2.",
-            "Loshchilov & Hutter 2019",
-            f"difference of the best test errors {each(better)}",
-            over("adamw_is_better"),
+            "AdamW's best error is lower than that of Adam with L2.",
+            source,
+            f"best AdamW minus best L2: {told(better)}",
+            held("adamw_is_better"),
         ),
     ]

@@ -185,9 +185,12 @@ def _store(params, kind):
             p.copy_(p.bfloat16().float())
 
 
-def one(case, repaired, seed, steps=None):
-    """One run -> {curve: values at every record}, test accuracy, and the step it ended at."""
-    setup = settings(case, repaired)
+def one(case, repaired, seed, steps=None, **changes):
+    """One run -> {curve: values at every record}, test accuracy, and the step it ended at.
+
+    changes : settings of the run other than those of its case, e.g. lr=0.005.
+    """
+    setup = settings(case, repaired) | changes
     x, y, x_test, y_test = _data(setup, seed)
     read = (lambda z: z.softmax(1)) if setup["loss_of"] == "probabilities" else (lambda z: z)
     curves, window, total = {k: [] for k in CURVES}, [], steps or PARAMETERS["steps"]
@@ -277,3 +280,10 @@ def claims(summary):
             True if good == all_ else f"for {good} of {all_}",
         )
     ]
+
+
+def mean_curve(record, case, curve):
+    """(steps, mean over seeds) of a curve of a broken run, or of "healthy"."""
+    runs = [r for r in record["runs"] if r["case"] == case and r["repaired"] == (case == "healthy")]
+    mean = np.mean([r["result"][curve] for r in runs], axis=0)
+    return PARAMETERS["record_every"] * np.arange(1, len(mean) + 1), mean

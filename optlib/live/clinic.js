@@ -1,7 +1,7 @@
 // A broken training run beside a healthy one: four plots, four diagnoses to choose from. TIMES,
 // HEALTHY and PATIENTS are written by Python. What was tried is kept in memo, never in a link.
 
-const PANELS = [["loss", "loss: training, test dotted"], ["gradient", "norm of the gradient"], ["ratio", "step / weights"], ["moved", "share of weights that move"]];
+const PANELS = [["loss", "loss (dotted: test)"], ["gradient", "norm of the gradient"], ["ratio", "step / weights"], ["moved", "share that moves"]];
 const BROKEN = ["#c44e00", "#ff9a5c"], WELL = ["#4a4a4a", "#d6d6d6"], MENDED = ["#007a5a", "#2fc99a"];
 
 function compute(spec, get, memo) {
@@ -84,7 +84,7 @@ const clinic = (spec) => ({
   },
   series({ cast }, { theme }) {
     const row = ([label, r, pair, dash]) => ({ key: label, label, on: true, colour: pair[+theme.dark], dash, cells: [short(r.loss.at(-1)), short(r.test_loss.at(-1)), `${short(+(100 * r.accuracy).toPrecision(3))} %`] });
-    return { head: ["", "training loss", "test loss", "test accuracy"], series: cast.map(row) };
+    return { head: ["run", "training loss", "test loss", "test accuracy"], series: cast.map(row) };
   },
   panel: showDiagnoses,
   table: ({ cast }) => ({
