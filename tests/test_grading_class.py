@@ -325,24 +325,24 @@ def test_the_chapter_is_found_out_from_the_notebooks(tmp_path, quick):
         batch.guess(folder)
 
 
-def test_the_student_version_holds_no_solution(tmp_path):
-    for name in course.names():
-        folder = tmp_path / name
-        assert main(["assignment", "--chapter", name, "--out", str(tmp_path), "--checks"]) == 0
-        everything = (folder / f"{name}.ipynb").read_text()
-        for mark in ("BEGIN", "END SOLUTION", "HIDDEN", "assert check"):
-            assert mark not in everything
-        release = json.loads(everything)
-        source = json.loads(course.source(name).read_text())
-        given = "\n".join(student_version("".join(c["source"])) for c in source["cells"])
-        for cell in source["cells"]:
-            for line in solution_lines("".join(cell["source"])):
-                assert line in given or json.dumps(line)[1:-1] not in everything, line
-        assert not any(cell.get("outputs") for cell in release["cells"])
-        check_ids = {item.check_id for item in course.load(name).items}
-        ids = {c["metadata"].get("nbgrader", {}).get("grade_id") for c in release["cells"]}
-        assert check_ids <= ids
-        assert (folder / "optlib_checks" / "judge.py").exists()
+@pytest.mark.parametrize("name", course.names())
+def test_the_student_version_holds_no_solution(tmp_path, name):
+    assert main(["assignment", "--chapter", name, "--out", str(tmp_path), "--checks"]) == 0
+    folder = tmp_path / name
+    everything = (folder / f"{name}.ipynb").read_text()
+    for mark in ("BEGIN", "END SOLUTION", "HIDDEN", "assert check"):
+        assert mark not in everything
+    release = json.loads(everything)
+    source = json.loads(course.source(name).read_text())
+    given = "\n".join(student_version("".join(c["source"])) for c in source["cells"])
+    for cell in source["cells"]:
+        for line in solution_lines("".join(cell["source"])):
+            assert line in given or json.dumps(line)[1:-1] not in everything, line
+    assert not any(cell.get("outputs") for cell in release["cells"])
+    check_ids = {item.check_id for item in course.load(name).items}
+    ids = {c["metadata"].get("nbgrader", {}).get("grade_id") for c in release["cells"]}
+    assert check_ids <= ids
+    assert (folder / "optlib_checks" / "judge.py").exists()
 
 
 def solution_lines(source):
