@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from .. import tasks, training
-from .record import Claim
+from .record import Claim, _settings
 
 CHAPTER = "11_choosing_and_debugging"
 NOT_FIXED_BEFORE = (
@@ -76,6 +76,14 @@ def one(method, batch, width, steps, lr, seed, run=None):
         record_every=run or steps,
     )
     return {"loss": history.final_loss}
+
+
+def shorten(run):
+    """A whole short run with a step size from the lower half of its grid."""
+    rates = _grid(run["method"])
+    if run["lr"] > rates[len(rates) // 2 - 1] or run["steps"] > 400:
+        return None
+    return _settings(run), run["result"]
 
 
 def best(losses, rates):

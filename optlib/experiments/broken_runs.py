@@ -12,7 +12,7 @@ import torch
 
 from .. import tasks, training
 from ..torch_optim import TorchRule
-from .record import Claim
+from .record import Claim, first
 
 CHAPTER = "11_choosing_and_debugging"
 HEALTHY = {
@@ -238,6 +238,13 @@ def one(case, repaired, seed, steps=None, **changes):
         with torch.no_grad():
             accuracy = (net(x_test).argmax(1) == y_test).double().mean().item()
     return {**curves, "accuracy": accuracy, "last": t}
+
+
+def shorten(run):
+    """The first three records, but of the cases in which the loss climbs."""
+    if run["case"] in ("lr_high", "no_zero_grad", "sorted_data"):
+        return None
+    return first(run, 3, *CURVES, steps=3 * PARAMETERS["record_every"])
 
 
 def summary(runs):

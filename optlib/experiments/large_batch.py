@@ -183,11 +183,15 @@ def one(method, batch_size, warmup, log2_lr, beta, seed, scaled=False):
 
 
 def shorten(run):
-    """Whole runs, of at most 30 steps that end well: in others rounding decides the last digits."""
+    """Whole runs, of at most 30 steps that end well: in others rounding decides the last digits.
+
+    Of momentum's, and Nesterov's, only those with a small step size.
+    """
     settings = {k: v for k, v in run.items() if k not in ("seconds", "result")}
     loss = run["result"]["loss"]
     calm = run["batch_size"] >= 512 and run["beta"] <= 0.9 and loss is not None and 0.01 < loss < 1
-    return (settings, run["result"]) if calm else None
+    small = run["method"] in ("adam", "lamb") or run["log2_lr"] <= 0
+    return (settings, run["result"]) if calm and small else None
 
 
 def _final(cell, runs, best=None):

@@ -55,7 +55,7 @@ def entry(name, folder=RESULTS):
         record["question"],
         claims,
         {key: text for key, text in parameters.items() if key.startswith("criterion")},
-        getattr(experiment, "NOT_FIXED_BEFORE", ""),
+        getattr(experiment, "NOT_FIXED_BEFORE", parameters.get("changed", "")),
         parameters.get("pilot", parameters.get("fixed", "")),
         len(record["runs"]),
         record["seconds"],
@@ -71,7 +71,7 @@ def verdict(claim):
     """The verdict of a claim in words."""
     if isinstance(claim.verdict, str):
         return claim.verdict
-    return (OWN if claim.source == "ours" else VERDICTS)[claim.verdict]
+    return (OWN if claim.source.startswith("ours") else VERDICTS)[claim.verdict]
 
 
 def total(found=None):
@@ -107,9 +107,11 @@ def details(found=None):
         for claim in e.claims:
             source = "" if claim.source == "ours" else f" ({claim.source})"
             text = f"*Claim:* {claim.claim.rstrip('.')}{source}. *Measured:* {claim.measured}."
-            parts.append(f"- **{verdict(claim).capitalize()}.** {text}")
-        label = "Criterion" if e.after else "Criterion, fixed before the runs"
-        parts += [f"- {label}: {text}." for text in e.criteria.values()]
+            words = verdict(claim)
+            parts.append(f"- **{words[0].upper()}{words[1:]}.** {text}")
+        for text in e.criteria.values():
+            said = e.after or text.startswith("fixed")
+            parts.append(f"- Criterion{'' if said else ', fixed before the runs'}: {text}.")
         parts += [f"- Not fixed before the runs: {e.after}."] if e.after else []
         parts += [f"- Before that: {e.pilot}."] if e.pilot else []
         parts.append(
