@@ -46,7 +46,12 @@ METHODS = (
     Method(2012, "RMSProp", "tieleman2012", 2, ("Rprop",), "Rprop for mini-batches", "06_rmsprop"),
     Method(2012, "AdaDelta", "zeiler2012", 2, ("AdaGrad",), "forgets; a unit for the step"),
     Method(
-        2013, "deep momentum", "sutskever2013", 1, (BALL, "Nesterov"), "both, for deep networks"
+        2013,
+        "in deep nets",
+        "sutskever2013",
+        1,
+        (BALL, "Nesterov"),
+        "both momenta, for deep networks",
     ),
     Method(
         2015,
@@ -77,7 +82,9 @@ METHODS = (
     ),
 )
 
-ROW, TOP, LEFT, LANE, WIDTH = 27, 46, 84, 76, 440
+SHORT = {"gradient descent": "descent", "Kiefer–Wolfowitz": "K.–Wolfowitz"}
+CENTRES = (79, 185, 285, 361, 443)  # of the columns
+ROW, TOP, WIDTH, LETTER, TRACK = 25, 44, 490, 6.2, 4
 
 
 def table():
@@ -91,42 +98,73 @@ def table():
 
 
 def tree():
-    """The family tree as an SVG element: years run downwards, a column for each line of descent."""
-    places = {m.name: (LEFT + LANE * m.lane, TOP + ROW * k) for k, m in enumerate(METHODS)}
-    edges = [_edge(places, parent, m) for m in METHODS for parent in m.parents]
+    """The family tree as an SVG element: years run downwards, a column for each kind of idea.
+
+    Every row holds one method, so what leaves it may run along the row; what a method passes on to
+    a column goes down in the gap to the left of that column.
+    """
+    places = {m.name: (CENTRES[m.lane], TOP + ROW * k) for k, m in enumerate(METHODS)}
+    edges = [_trunk(places, *trunk) for trunk in _trunks()]
     nodes = [_node(m, *places[m.name]) for m in METHODS]
-    heads = [_text(LEFT + LANE * k, 14, lane, "600") for k, lane in enumerate(LANES)]
+    heads = [_text(x, 14, lane, "600") for x, lane in zip(CENTRES, LANES)]
     height = TOP + ROW * len(METHODS) - 4
     about = (
         f"Family tree of {len(METHODS)} optimizers, {METHODS[0].year} to {METHODS[-1].year}. "
         "The table that follows says the same in words."
     )
     return (
+        '<div style="overflow-x:auto" tabindex="0" role="group" aria-label="Family tree">'
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(about)}" '
-        'style="display:block;width:100%;max-width:44rem;margin:0 auto;color:inherit;'
-        'font-family:system-ui,sans-serif;font-size:10.5px">'
+        'style="display:block;width:100%;min-width:27rem;max-width:44rem;margin:0 auto;'
+        'color:inherit;font-family:system-ui,sans-serif;font-size:10.5px">'
         + "".join(heads + edges + nodes)
-        + "</svg>"
+        + "</svg></div>"
     )
 
 
-def _edge(places, parent, m):
-    (x0, y0), (x1, y1) = places[parent], places[m.name]
-    y0, y1 = y0 + 9, y1 - 9
-    between = any(x == x0 == x1 and y0 < y < y1 for x, y in places.values())
-    bow = -42 if between else 0  # around the names in between
-    middle = min(40, (y1 - y0) / 2)
-    path = f"M{x0} {y0}C{x0 + bow} {y0 + middle} {x1 + bow} {y1 - middle} {x1} {y1}"
-    return f'<path d="{path}" fill="none" stroke="currentColor" stroke-opacity=".45"/>'
+def _trunks():
+    """(parent, children in one column, column, track): tracks of a gap do not overlap in time."""
+    rows = {m.name: k for k, m in enumerate(METHODS)}
+    lanes = {m.name: m.lane for m in METHODS}
+    trunks = []
+    for lane in range(len(LANES)):
+        busy = []  # the last row of each track
+        for parent in rows:
+            children = [m.name for m in METHODS if m.lane == lane and parent in m.parents]
+            if not children:
+                continue
+            free = [k for k, last in enumerate(busy) if last < rows[parent]]
+            track = free[0] if free else len(busy)
+            busy[track : track + 1] = [rows[children[-1]]]
+            trunks.append((parent, children, lane, track, lanes[parent] == lane))
+    return trunks
+
+
+def _trunk(places, parent, children, lane, track, same_column):
+    x0, y0 = places[parent]
+    x0 += (-1 if same_column else 1) * _width(parent) / 2
+    left = min(CENTRES[lane] - _width(m.name) / 2 for m in METHODS if m.lane == lane)
+    x = left - 5 - TRACK * track
+    path, dots = f"M{x0:.0f} {y0}H{x:.0f}V{places[children[-1]][1]}", ""
+    for child in children:
+        x1, y1 = places[child]
+        path += f"M{x:.0f} {y1}H{x1 - _width(child) / 2:.0f}"
+        dots += f'<circle cx="{x:.0f}" cy="{y1}" r="1.8" fill="currentColor"/>'
+    return f'<path d="{path}" fill="none" stroke="currentColor" stroke-opacity=".6"/>{dots}'
+
+
+def _width(name):
+    return LETTER * len(SHORT.get(name, name)) + 8
 
 
 def _node(m, x, y):
-    width = 6.1 * len(m.name) + 8
     box = (
-        f'<rect x="{x - width / 2:.0f}" y="{y - 9}" width="{width:.0f}" height="18" rx="4" '
-        'fill="var(--pst-color-surface, Canvas)" stroke="currentColor" stroke-opacity=".45"/>'
+        f'<rect x="{x - _width(m.name) / 2:.0f}" y="{y - 9}" width="{_width(m.name):.0f}" '
+        'height="18" rx="4" fill="var(--pst-color-surface, Canvas)" stroke="currentColor" '
+        'stroke-opacity=".6"/>'
     )
-    return box + _text(x, y + 3.5, m.name) + _text(2, y + 3.5, str(m.year), anchor="start")
+    label = _text(x, y + 3.5, SHORT.get(m.name, m.name))
+    return box + label + _text(1, y + 3.5, str(m.year), anchor="start")
 
 
 def _text(x, y, text, weight="400", anchor="middle"):

@@ -13,18 +13,6 @@ from . import conversions, rules, schedules, syntax
 from .conversions import DIALECTS, FAMILIES, LIBRARIES, number
 from .rules import compared
 
-# The chapter that a rule's file belongs to; the others live in the formula sheet.
-CHAPTERS = {
-    "gradient_descent": "01_gradient_descent",
-    "momentum": "03_momentum",
-    "nesterov": "04_nesterov",
-    "adagrad": "05_adagrad",
-    "rmsprop": "06_rmsprop",
-    "adam": "07_adam",
-    "adamw": "08_adamw",
-    "lars_lamb": "09_lars_lamb",
-}
-
 
 def table(head, rows):
     """A Markdown table; cells are text."""
@@ -50,7 +38,7 @@ def forms(family):
 
 
 def conventions(*families):
-    """Every form of the families: formula, who writes it so, and their defaults."""
+    """Every form of the families: who writes it so, and the formula."""
     parts = []
     for family in families:
         for rule, members in forms(family).items():
@@ -73,7 +61,6 @@ def defaults(family):
 
 def _symbol(name):
     own = {"l2": r"\lambda\ (L_2)", "clip_norm": r"\text{clip}", "centered": r"\text{centered}"}
-    own |= {"damping": "d", "initial_accumulator": "s_0", "momentum_decay": r"\psi"}
     return own.get(name) or syntax.latex_name(name)
 
 
@@ -98,9 +85,14 @@ def argument_table():
     libraries = [name for name in LIBRARIES if name != "papers"]
     rows = []
     for name, own in sorted(argument_names().items()):
-        words = [", ".join(f"`{w}`" for w in own.get(library, [])) for library in libraries]
-        rows.append([f"${_symbol(name)}$", f"`{name}`", *words])
-    return table(["symbol", "here", *libraries], rows)
+        words = [", ".join(map(_breakable, own.get(library, []))) for library in libraries]
+        rows.append([f"${_symbol(name)}$", _breakable(name), *words])
+    return table(["symbol", "here", *map(_breakable, libraries)], rows)
+
+
+def _breakable(name):
+    """A name that a narrow table may break after an underscore."""
+    return name.replace("_", "\\_<wbr>")
 
 
 def chart(family, changes=False, values=None):
@@ -199,13 +191,13 @@ def sheet(rule):
         "Runs on": backends(rule),
     }
     lines = "\n".join(f"- *{name}:* {text}" for name, text in facts.items())
-    return f"**`{rule.name}`** {_first_line(rule)}\n\n{formula(rule)}\n{lines}\n"
+    return f"**`{rule.name}`.** {_first_line(rule)}\n\n{formula(rule)}\n{lines}\n"
 
 
 def _first_line(rule):
     line = rule.__doc__.strip().split("\n\n")[0]
-    line = " ".join(line.split())
-    return re.sub(r":func:`(\w+)`", r"`\1`", line)
+    line = re.sub(r":math:`([^`]*)`", r"$\1$", " ".join(line.split()))
+    return re.sub(r":func:`(\w+)`", r"`\1`", line).replace("``", "`")
 
 
 def entries(*names):
@@ -239,5 +231,5 @@ def schedule_sheet(*names):
             f"`{k}`" if v is inspect.Parameter.empty else f"`{k}={number(v)}`"
             for k, v in s.arguments.items()
         )
-        parts.append(f"**`{name}`** ({arguments}) {_first_line(s)}\n\n{formula(s)}")
+        parts.append(f"**`{name}`** ({arguments}). {_first_line(s)}\n\n{formula(s)}")
     return "\n".join(parts)

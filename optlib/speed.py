@@ -1,7 +1,7 @@
 """How fast is a step? Timing in turns, and the traffic of a step in memory.
 
 Everything is a ratio within one process: what else the machine does falls on all candidates. An
-optimizer step computes little for what it moves, so the yardstick is memory: the time of a copy,
+optimizer step computes little for what it moves, so the yardstick is memory: the time of one pass,
 scaled to the arrays that a step has to read and write whatever the code looks like.
 """
 
@@ -46,13 +46,14 @@ def rounds(candidates, count, warm=True):
     return {name: statistics.median(t) for name, t in times.items()}
 
 
-def memory_floor(copy_seconds, streams=7):
-    """Seconds that so many streams take at the bandwidth of a copy, which has two.
+def memory_floor(seconds, streams=7):
+    """Seconds that so many streams take, if a pass with two of them takes the seconds given.
 
-    The seven of an Adam step: read theta, g, m, v; write theta, m, v. A copy first loads the lines
-    that it is about to overwrite, an update in place does not: a ratio just below 1 is possible.
+    The seven of an Adam step: read theta, g, m, v; write theta, m, v. The pass may be a copy; it
+    first loads the lines that it is about to overwrite, which an update in place does not, so that
+    a ratio below 1 is possible.
     """
-    return copy_seconds / 2 * streams
+    return seconds / 2 * streams
 
 
 class Counted(np.ndarray):

@@ -60,6 +60,15 @@ def test_the_figure_of_the_paper_would_be_recognised():
     }
 
 
+def test_the_ledger_says_what_the_summary_says():
+    shape, l2, better = adamw_map.claims(experiments.load("adamw_map")["summary"])
+    assert (shape.verdict, better.verdict) == (False, False)
+    assert l2.verdict == "on the net with LayerNorm only"
+    assert "plain net: 0.32 and 1.21" in shape.measured
+    ideal = adamw_map.claims(adamw_map.summary(made_up(valley)))
+    assert [claim.verdict for claim in ideal] == [True, False, True]
+
+
 def test_a_diverged_run_counts_as_all_wrong():
     runs = made_up(valley)
     for r in runs:

@@ -10,6 +10,7 @@ from optlib import history
 
 ROOT = Path(__file__).parent.parent
 NAMES = [m.name for m in history.METHODS]
+DRAWN = [history.SHORT.get(name, name) for name in NAMES]
 
 
 def entries():
@@ -34,14 +35,31 @@ def test_an_entry_has_its_source_its_year_its_parents_and_its_page(m):
 
 
 def test_the_tree_draws_every_method_and_every_descent():
-    svg = ElementTree.fromstring(history.tree())
+    svg = ElementTree.fromstring(history.tree())[0]
     texts = [t.text for t in svg.iter("text")]
-    assert [t for t in texts if t in NAMES] == NAMES
-    assert len(list(svg.iter("path"))) == sum(len(m.parents) for m in history.METHODS)
+    assert [t for t in texts if t in DRAWN] == DRAWN
+    ends = sum(path.get("d").count("M") - 1 for path in svg.iter("path"))
+    assert ends == sum(len(m.parents) for m in history.METHODS)
     width = float(svg.get("viewBox").split()[2])
     for box in svg.iter("rect"):
         assert float(box.get("x")) >= 28  # right of the years
         assert float(box.get("x")) + float(box.get("width")) <= width
+
+
+def test_lines_run_in_the_gaps_and_apart():
+    edges = [
+        [c + sign * history._width(m.name) / 2 for m in history.METHODS if m.lane == lane]
+        for lane, c in enumerate(history.CENTRES)
+        for sign in (-1, 1)
+    ]
+    rows = {m.name: k for k, m in enumerate(history.METHODS)}
+    seen = []
+    for parent, children, lane, track, _ in history._trunks():
+        x = min(edges[2 * lane]) - 5 - history.TRACK * track
+        assert x > (max(edges[2 * lane - 1]) if lane else 26)
+        span = range(rows[parent], rows[children[-1]] + 1)
+        assert all(not set(span) & set(other) for at, other in seen if at == (lane, track))
+        seen.append(((lane, track), span))
 
 
 def test_the_table_says_the_same():

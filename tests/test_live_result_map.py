@@ -70,6 +70,15 @@ def test_an_edge_is_told_where_there_is_an_order(tmp_path):
     assert seen(made(named), tmp_path)["edges"] == []
 
 
+def test_a_page_that_fills_part_of_the_grid_has_its_own_edges(tmp_path):
+    page = [{**r, "part": "all"} for r in runs()]
+    page += [{**r, "lr": lr, "part": "all"} for lr in (1e-3, 10.0) for r in runs()[-6:]]
+    page += [{**r, "part": "few"} for r in page if r["lr"] >= 0.1]  # the best at its low end
+    figure = made(page, pages="part", curves=None)
+    assert seen(figure, tmp_path)["edges"] == []
+    assert seen(figure, tmp_path, page="few")["edges"] == ["smallest step size η"]
+
+
 def test_a_run_that_diverged_takes_its_cell_out(tmp_path):
     record = runs({(0.1, 8, 1)})
     found = seen(made(record), tmp_path, column="0.1", row="8")

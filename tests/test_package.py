@@ -17,7 +17,7 @@ LEVELS = [
     {"rule"},
     {"rules", "schedules", "conversions"},
     {"syntax", "surfaces", "symbolic", "torch_optim", "tasks"},
-    {"training", "plots"},
+    {"training", "plots", "sheets"},
     {"data_parallel", "experiments", "live"},
 ]
 

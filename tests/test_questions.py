@@ -17,6 +17,7 @@ import pytest
 from optlib import rules, run, surfaces, sweep
 from optlib.rules import gradient_descent
 
+HERE = Path(__file__).parent
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "web"))
 
@@ -237,9 +238,10 @@ def chapter_questions(pattern="*.ipynb"):
     return found
 
 
-# Chapters with a file of their own, test_questions_NN.py, are checked there.
-OWN_FILE = [path.stem[-2:] for path in Path(__file__).parent.glob("test_questions_*.py")]
-ELSEWHERE = [name for number in OWN_FILE for name in chapter_questions(f"{number}_*.ipynb")]
+# Chapters with a file of their own, test_questions_NN.py, are checked there, and so are appendices.
+OWN_FILE = [p.stem.removeprefix("test_questions_") for p in HERE.glob("test_questions_*.py")]
+PATTERNS = [f"{own}_*.ipynb" if own.isdigit() else f"a_{own}.ipynb" for own in OWN_FILE]
+ELSEWHERE = [name for pattern in PATTERNS for name in chapter_questions(pattern)]
 CHAPTERS = {name: q for name, q in chapter_questions().items() if name not in ELSEWHERE}
 RECOMPUTED = {}
 
@@ -264,6 +266,16 @@ def numbers_are(question, right, *wrong):
         hits = [o for o in options if abs(o.value - value) <= o.tolerance]
         assert len(hits) == 1, f"{value} is met by {[o.label for o in hits]}"
         assert hits[0].right == is_right, f"{hits[0].label} is marked as right: {hits[0].right}"
+
+
+def choices_are(question, right, *wrong):
+    """The options are these numbers, in any order, the right one marked."""
+    found = {float(o.label.split()[0]): o.right for o in question.options}
+    wanted = {right: True, **{value: False for value in wrong}}
+    assert len(found) == len(wanted)
+    for value, is_right in wanted.items():
+        near = min(found, key=lambda label: abs(label - value))
+        assert near == pytest.approx(value, rel=2e-3) and found[near] == is_right, value
 
 
 def option(question, words):

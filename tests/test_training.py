@@ -384,7 +384,7 @@ def test_a_record_of_other_parameters_is_refused(tmp_path):
 def test_records_in_the_book_are_complete_and_current(name):
     module, found = experiments.module(name), experiments.load(name)
     path = experiments.RESULTS / f"{name}.json"
-    assert path.stat().st_size < 300_000
+    assert path.stat().st_size < 700_000  # 100 kB packed
     assert found["complete"]
     assert found["parameters"] == record.tidy(module.PARAMETERS)
     settings = [record._settings(r) for r in found["runs"]]

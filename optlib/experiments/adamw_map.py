@@ -13,7 +13,9 @@ import numpy as np
 import torch
 
 from .. import tasks, training
+from .record import Claim
 
+CHAPTER = "08_adamw"
 STEP = 0.5  # of every grid, in decades
 FORMS = {
     "l2": "Adam with L2: lambda theta is added to the gradient",
@@ -269,3 +271,49 @@ def summary(runs):
             },
         }
     return out
+
+
+def claims(summary):
+    """The ledger's lines: shape of the maps, use of L2, gain of AdamW."""
+    nets = {"plain": "plain net", "layer_norm": "net with LayerNorm"}
+
+    def told(words):
+        return "; ".join(f"{name}: {words(summary[net])}" for net, name in nets.items())
+
+    def held(key):
+        found = [summary[net]["reproduced"][key] for net in nets]
+        only = [name for name, right in zip(nets.values(), found) if right]
+        return found[0] if len(set(found)) == 1 else f"on the {' and '.join(only)} only"
+
+    def slopes(found):
+        return f"{found['forms']['l2']['slope']:.2f} and {found['forms']['wd']['slope']:.2f}"
+
+    def gain(found):
+        best = found["forms"]["l2"]["best"]["error"]
+        return f"{100 * (found['without_decay'] - best):.2f} points of test error"
+
+    def better(found):
+        return "{:.1f} points [{:.1f}, {:.1f}]".format(*(100 * x for x in found["adamw_minus_l2"]))
+
+    source = "Loshchilov & Hutter 2019"
+    return [
+        Claim(
+            "With L2 in Adam the best step size and decay are coupled; AdamW, as printed, largely "
+            "decouples them.",
+            source,
+            f"slope of log λ* against log η, L2 and AdamW: {told(slopes)}",
+            held("shape"),
+        ),
+        Claim(
+            "An L2 penalty does not help Adam.",
+            source,
+            f"gain over λ = 0: {told(gain)}",
+            held("l2_does_not_help"),
+        ),
+        Claim(
+            "AdamW's best error is lower than that of Adam with L2.",
+            source,
+            f"best AdamW minus best L2: {told(better)}",
+            held("adamw_is_better"),
+        ),
+    ]

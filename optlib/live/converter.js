@@ -115,7 +115,7 @@ function marksApart(scale) {
 }
 
 function drawApart(ctx, data, { theme }, box) {
-  const { X, Y } = axes(ctx, box, time(data), { low: -17, high: 1, log: true, name: "difference / distance gone" }, theme, { grid: true });
+  const { X, Y } = axes(ctx, box, time(data), { low: -17, high: 2, log: true, name: "difference / distance gone" }, theme, { grid: true });
   inside(ctx, box, () => {
     for (const s of data.series.slice(1)) {
       strokes(ctx, s, theme);
@@ -145,7 +145,8 @@ function panel(node, data) {
   const key = JSON.stringify([data.call, data.library, data.found.map((c) => [c.name, verdict(c), c.notes])]);
   if (node.dataset.shown === key) return;
   node.dataset.shown = key;
-  const blocks = data.found.map((c) => element("div", {}, element("p", { class: "live-result" }, element("strong", {}, c.name), c.values ? "" : ": no settings give the same path."),
+  const first = [...data.found].sort((a, b) => (a.values ? 0 : 1) - (b.values ? 0 : 1));
+  const blocks = first.map((c) => element("div", {}, element("p", { class: "live-result" }, element("strong", {}, c.name), c.values ? "" : ": no settings give the same path."),
     c.values ? element("ul", { class: "live-lines" }, row(c.call, c.notes.join(" "))) : element("ul", {}, ...c.reasons.map((words) => element("li", {}, words)))));
   const nothing = data.found.length ? [] : [element("p", { class: "live-result" }, `The table has no other ${data.source.family} of ${data.library}.`)];
   node.replaceChildren(element("p", { class: "live-result" }, "From ", element("strong", {}, data.name)), element("ul", { class: "live-lines" }, row(data.call, "")), element("p", { class: "live-result" }, `to ${data.library}:`), ...nothing, ...blocks);
@@ -171,7 +172,7 @@ const converterFigure = (spec) => ({
     return `${data.call} becomes ${other}. ${ends.length ? `Paths: ${ends.join(", ")}.` : ""}`.trim();
   },
   series: (data, { theme }) => ({
-    head: ["path", "first weight at the end", "largest difference"],
+    head: ["path", "first weight at the end", "largest difference / distance gone"],
     series: data.series.map((s) => ({ key: s.key, label: s.label, on: true, colour: COLOURS[s.key][+theme.dark], dash: DASHES[s.key], weight: s.key === "from" ? 4 : 2, cells: [short(s.path.at(-1)[0]), s.apart ? apartText(s) : ""] })),
   }),
   panel,

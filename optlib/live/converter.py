@@ -17,12 +17,12 @@ _SLIDERS = {  # label, range, step; a logarithm where there is no step
     "beta1": ("average β₁", (0, 0.999), 0.001),
     "beta2": ("average β₂", (0, 0.9999), 0.0001),
     "rho": ("average ρ", (0, 0.999), 0.001),
-    "l2": ("penalty λ, into g", (0, 1), 0.001),
-    "weight_decay": ("weight decay λ", (0, 1), 0.001),
+    "l2": ("penalty λ, into g", (0, 0.5), 0.001),
+    "weight_decay": ("weight decay λ", (0, 0.5), 0.001),
     "initial_accumulator": ("first sum", (0, 1), 0.01),
     "momentum_decay": ("warm-up ψ", (0, 1), 0.001),
     "trust": ("trust coefficient", (1e-5, 1), None),
-    "clip_norm": ("clip (0: none)", (0, 10), 0.1),
+    "clip_norm": ("clip at norm", (0, 10), 0.1),
 }
 
 

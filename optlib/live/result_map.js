@@ -17,7 +17,13 @@ function compute(spec, get, memo = {}) {
   const cells = page.map((line, r) => line.map((cell, c) => cell && { r, c, ...cell, ...summary(cell.values.map(number)) }));
   const all = cells.flat().filter((cell) => cell && Number.isFinite(cell.mean));
   const best = all.length ? all.reduce((a, b) => ((lower ? b.mean < a.mean : b.mean > a.mean) ? b : a)) : null;
-  const edges = best ? [["column", best.c, columns], ["row", best.r, rows]].flatMap(([way, k, list]) => (spec.ordered[way] && list.length > 2 && (k === 0 || k === list.length - 1) ? [`${k ? "largest" : "smallest"} ${spec.names[way]}`] : [])) : [];
+  // A page may leave columns or rows of the grid empty: what counts is where its own cells end.
+  const ends = (list, k) => {
+    const there = list.flatMap((cell, i) => (cell ? [i] : []));
+    return there.length < 3 ? "" : k === there[0] ? "smallest" : k === there.at(-1) ? "largest" : "";
+  };
+  const found = best ? [["column", ends(cells[best.r], best.c)], ["row", ends(cells.map((line) => line[best.c]), best.r)]] : [];
+  const edges = found.flatMap(([way, end]) => (spec.ordered[way] && end ? [`${end} ${spec.names[way]}`] : []));
   return { cells, all, best, edges, hidden: memo.asking === true, here: cells[row][column], row, column, columns, rows };
 }
 

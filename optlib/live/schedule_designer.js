@@ -263,10 +263,12 @@ const scheduleDesigner = (spec) => ({
     return on.length ? `${on.map(fate).join("; ")}.${now}${real && ` Recorded final loss: ${real}.`}` : "No schedule is shown.";
   },
   series: ({ designs, step }, { theme }) => ({
-    head: ["expected loss", `at step ${step}`, "final", "of it noise", "final at best η", ...(spec.recorded ? ["recorded"] : [])],
+    head: ["expected loss", `at step ${step}`, "final", ...(spec.recorded ? ["recorded, final"] : ["of it noise", "final at best η"])],
     series: designs.map((d, k) => {
-      const last = d.loss.length - 1, now = [three(d.loss[step]), three(d.loss[last]), three(d.noisy[last])];
-      return { key: d.key, label: d.title, on: d.on, colour: INK[k][+theme.dark], dash: DASH[k], weight: WEIGHT[k], cells: [...(d.diverged ? [step >= d.diverged ? "diverged" : now[0], "diverged", ""] : now), three(d.best.final), ...(spec.recorded ? [d.recorded ? three(d.recorded.mean.at(-1)) : "no"] : [])] };
+      const last = d.loss.length - 1, now = [d.loss[step], d.loss[last]].map(three);
+      const exact = d.diverged ? [step >= d.diverged ? "diverged" : now[0], "diverged"] : now;
+      const more = spec.recorded ? [d.recorded ? three(d.recorded.mean.at(-1)) : "no"] : [d.diverged ? "" : three(d.noisy[last]), three(d.best.final)];
+      return { key: d.key, label: d.title, on: d.on, colour: INK[k][+theme.dark], dash: DASH[k], weight: WEIGHT[k], cells: [...exact, ...more] };
     }),
   }),
   panel: (node, data, set) => showPanel(node, data, set, spec),
