@@ -10,7 +10,8 @@ function compute(spec, get, memo) {
   const options = [patient.right, ...Object.keys(patient.others)].sort();
   const cast = [["healthy run", HEALTHY, WELL, [7, 4]], [run, patient.broken, BROKEN, []]];
   if (solved && patient.repaired) cast.push(["repaired", patient.repaired, MENDED, [2, 3]]);
-  return { run, patient, tried, solved, options, cast, last: tried.at(-1), memo };
+  const next = spec.choices.run[(k + 1) % PATIENTS.length];
+  return { run, next, patient, tried, solved, options, cast, last: tried.at(-1), memo };
 }
 
 // Two by two where there is room, else one above the other.
@@ -40,15 +41,17 @@ function drawPanel(ctx, { cast }, { theme }, box, [key, name]) {
 
 // ---- the diagnoses: buttons, and what is said to each
 
-function sheetOf(node, set, ask) {
+function sheetOf(node, set) {
   const group = element("div", { class: "live-lines", role: "group", "aria-label": "Diagnoses" });
-  const answer = element("p", { class: "live-result", role: "status" }), count = element("p", { class: "live-note" });
-  node.replaceChildren(element("p", { class: "live-ask" }, "What is wrong with it?"), group, answer, count);
-  return { group, answer, count, run: null };
+  const answer = element("p", { class: "live-result", role: "status" }), count = element("span", { class: "live-note" });
+  const sheet = { group, answer, count, run: null }, on = button("Next run", () => set({ run: sheet.next }), { class: "live-edge" });
+  node.replaceChildren(element("p", { class: "live-ask" }, "What is wrong with it?"), group, answer, element("div", { class: "live-bar" }, on, count));
+  return sheet;
 }
 
 function showDiagnoses(node, data, set, ask) {
-  const sheet = (node.sheet ||= sheetOf(node, set, ask)), { run, patient, tried, solved, options } = data;
+  const sheet = (node.sheet ||= sheetOf(node, set)), { run, patient, tried, solved, options } = data;
+  sheet.next = data.next;
   if (sheet.run !== run) {
     sheet.run = run;
     sheet.group.replaceChildren(...options.map((words) => button(words, () => {
