@@ -51,7 +51,8 @@ def defaults(family):
     """The default settings of every optimizer of a family."""
     members = [d for d in DIALECTS.values() if d.family == family]
     names = list(dict.fromkeys(k for d in members for k in d.arguments))
-    head = ["optimizer", *(f"${_symbol(n)}$" for n in names)]
+    # the name as well: a head of mathematics alone is empty to a screen reader
+    head = ["optimizer", *(f"{_breakable(n)} ${_symbol(n)}$" for n in names)]
     rows = [
         [d.name, *(number(d.arguments[n]) if n in d.arguments else "" for n in names)]
         for d in members
