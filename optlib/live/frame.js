@@ -434,6 +434,7 @@ function mount(figure, model, el) {
       if (values.open) showTable();
       player?.show();
       clearTimeout(speech);
+      if (memo.asking) spoken.textContent = ""; // what was said before may be the answer
       if (draws) speech = setTimeout(() => (spoken.textContent = figure.describe(data)), 800);
       if (note.dataset.failed) say("");
     } catch (error) {

@@ -319,7 +319,15 @@ def numbers(page):
 def everything(page):
     """All that the reader can see, or hear, of a figure whose table is open."""
     rings = page.locator(".live-handle").evaluate_all("all => all.map((h) => h.outerHTML)")
-    return pixels(page), label(page), rings, page.locator(".live-figure").inner_text()
+    lines = page.locator(".live-figure").inner_text().split("\n")
+    said = page.locator(".live > .live-hidden").inner_text()
+    if page.locator(
+        ".live-ask"
+    ).inner_text():  # a screen reader hears it a moment later, or not yet
+        assert said in ("", label(page))
+        if said:
+            del lines[len(lines) - 1 - lines[::-1].index(said)]
+    return pixels(page), label(page), rings, [line for line in lines if line]
 
 
 def by_tab(page, name, key="Enter"):
