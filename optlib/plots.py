@@ -33,6 +33,7 @@ NAMES = {
     "adagrad": "AdaGrad",
     "rmsprop": "RMSProp",
     "adam": "Adam",
+    "adam_l2": "Adam + L2",
     "adamw": "AdamW",
     "lars": "LARS",
     "lamb": "LAMB",
