@@ -13,11 +13,11 @@ from optlib import data_parallel
 SAME = 1e-12
 
 
-def torchrun(*arguments, processes=2):
+def torchrun():
     """{case: distance from one process}, as the script prints them, started by torchrun."""
-    command = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     done = subprocess.run(
-        [sys.executable, *command, "-m", "optlib.data_parallel", *arguments],
+        [sys.executable, *command, "-m", "optlib.data_parallel"],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -46,8 +46,17 @@ def test_equal_shards_and_the_mean_are_one_process_and_nothing_else_is():
     assert 1e-8 < distances["lamb sum"] < 1e-2
 
 
-def test_four_processes_are_one_as_well():
-    assert torchrun("adam", processes=4)["adam"] < SAME
+def test_the_reduction_divides_by_the_number_of_processes(monkeypatch):
+    def all_reduce(gradient):  # as if three processes had the same gradient
+        gradient *= 3
+
+    monkeypatch.setattr(data_parallel.dist, "all_reduce", all_reduce)
+    monkeypatch.setattr(data_parallel.dist, "get_world_size", lambda: 3)
+    p = nn.Parameter(torch.zeros(2))
+    for reduction, factor in (("mean", 1), ("sum", 3), ("weighted", 1.5)):
+        p.grad = torch.tensor([1.0, -2.0])
+        data_parallel.all_reduce([p], reduction, share=0.5)
+        assert torch.equal(p.grad, factor * torch.tensor([1.0, -2.0])), reduction
 
 
 @pytest.mark.parametrize("world", [1, 2, 4])
