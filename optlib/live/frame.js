@@ -4,6 +4,7 @@
 //   height(width), describe(data), table(data)
 // and, if it has them: active(get) names of the settings that matter now; series(data) rows of the
 // legend; handles(data, view) things to drag; press(x, y, data, view) what a click changes;
+// hover(x, y, data, view) what the mouse points at, for compute to find as memo.peek;
 // changed(name, get) what follows from a change; panel(node, data, set, ask) elements below the picture,
 // where ask() draws again;
 // span(get) first and last step, where they vary; predict(data, view), see predict.js.
@@ -349,7 +350,7 @@ function mount(figure, model, el) {
   // Several at once; quietly: without what a figure makes follow from a change.
   let hushed = false;
   const set = (values, quietly = false) => {
-    hushed = quietly;
+    [hushed, memo.peek] = [quietly, null];
     const { step, ...others } = values;
     for (const [name, value] of Object.entries(others)) {
       const options = spec.choices[name];
@@ -567,17 +568,13 @@ function mount(figure, model, el) {
 
   function newHandle() {
     const node = element("div", { role: "slider", tabindex: "0", class: "live-handle" }), handle = { node };
-    const where = (event) => {
-      const box = canvas.getBoundingClientRect();
-      return [((event.clientX - box.left) / box.width) * view.width, ((event.clientY - box.top) / box.height) * view.height];
-    };
     node.addEventListener("pointerdown", (event) => {
       node.setPointerCapture(event.pointerId);
       node.focus();
       event.preventDefault();
     });
     node.addEventListener("pointermove", (event) => {
-      if (node.hasPointerCapture(event.pointerId)) set(handle.now.drag(...where(event)), true);
+      if (node.hasPointerCapture(event.pointerId)) set(handle.now.drag(...spot(event)), true);
     });
     node.addEventListener("keydown", (event) => {
       const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] }[event.key];
@@ -595,12 +592,28 @@ function mount(figure, model, el) {
     return handle;
   }
 
+  // Where an event is, in the picture's own pixels.
+  function spot(event) {
+    const box = canvas.getBoundingClientRect();
+    return [((event.clientX - box.left) / box.width) * view.width, ((event.clientY - box.top) / box.height) * view.height];
+  }
+
   if (figure.press) {
     canvas.addEventListener("click", (event) => {
-      const box = canvas.getBoundingClientRect();
-      const changes = figure.press(((event.clientX - box.left) / box.width) * view.width, ((event.clientY - box.top) / box.height) * view.height, data, view);
+      const changes = figure.press(...spot(event), data, view);
       if (changes) set(changes, true);
     });
+  }
+
+  // The mouse may look before it chooses; whatever is set ends the look.
+  if (figure.hover) {
+    const peek = (found) => {
+      if (String(found) === String(memo.peek ?? null)) return;
+      memo.peek = found;
+      ask();
+    };
+    canvas.addEventListener("pointermove", (event) => event.pointerType === "mouse" && view && peek(figure.hover(...spot(event), data, view)));
+    canvas.addEventListener("pointerleave", () => peek(null));
   }
 
   // -- tools

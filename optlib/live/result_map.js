@@ -13,7 +13,8 @@ const number = (v) => (v === null ? RESULTS.worst : v);
 
 function compute(spec, get, memo = {}) {
   const { columns, rows, pages, lower } = RESULTS, page = pages[spec.choices.page.indexOf(get("page"))];
-  const column = spec.choices.column.indexOf(get("column")), row = spec.choices.row.indexOf(get("row"));
+  const chosen = [spec.choices.column.indexOf(get("column")), spec.choices.row.indexOf(get("row"))];
+  const [column, row] = memo.peek || chosen;
   const cells = page.map((line, r) => line.map((cell, c) => cell && { r, c, ...cell, ...summary(cell.values.map(number)) }));
   const all = cells.flat().filter((cell) => cell && Number.isFinite(cell.mean));
   const best = all.length ? all.reduce((a, b) => ((lower ? b.mean < a.mean : b.mean > a.mean) ? b : a)) : null;
@@ -24,7 +25,7 @@ function compute(spec, get, memo = {}) {
   };
   const found = best ? [["column", ends(cells[best.r], best.c)], ["row", ends(cells.map((line) => line[best.c]), best.r)]] : [];
   const edges = found.flatMap(([way, end]) => (spec.ordered[way] && end ? [`${end} ${spec.names[way]}`] : []));
-  return { cells, all, best, edges, hidden: memo.asking === true && best !== null, here: cells[row][column], row, column, columns, rows };
+  return { cells, all, best, edges, hidden: memo.asking === true && best !== null, here: cells[row][column], row, column, chosen, columns, rows };
 }
 
 // ---- colours: the better, the deeper (on dark: the brighter)
@@ -79,7 +80,12 @@ function drawMap(ctx, data, { theme }, whole, spec) {
   ctx.lineWidth = 1;
   ctx.strokeRect(box.left, box.top, box.width, box.height);
   if (data.hidden) drawGrid(ctx, data, box, theme);
-  else if (data.best) {
+  else if (String(data.chosen) !== String([data.column, data.row])) {
+    const at = cellAt(box, data, data.column, data.row);
+    ctx.strokeStyle = theme.ink;
+    ctx.strokeRect(at.left + 1, at.top + 1, at.width - 2, at.height - 2);
+  }
+  if (!data.hidden && data.best) {
     const at = cellAt(box, data, data.best.c, data.best.r);
     ctx.strokeStyle = theme.dark ? "#ff9a5c" : "#c44e00";
     ctx.lineWidth = 3;
@@ -264,7 +270,7 @@ const resultMap = (spec) => ({
     });
   },
   handles(data, view) {
-    const box = mapBox(twoPanels(view.width, 0.52, tall).boxes[0], data), { columns, rows, column, row } = data, at = cellAt(box, data, column, row);
+    const box = mapBox(twoPanels(view.width, 0.52, tall).boxes[0], data), { columns, rows, chosen: [column, row] } = data, at = cellAt(box, data, column, row);
     const to = (c, r) => ({ column: columns[Math.min(columns.length - 1, Math.max(0, c))], row: rows[Math.min(rows.length - 1, Math.max(0, r))] });
     return [{
       label: "Cell", text: where({ c: column, r: row }, data, spec), value: row * columns.length + column, low: 0, high: columns.length * rows.length - 1, hint: "Cell: drag, click another, or use the arrow keys",
@@ -273,9 +279,13 @@ const resultMap = (spec) => ({
       nudge: (dx, dy) => to(column + Math.sign(dx), row + Math.sign(dy)),
     }];
   },
-  press(px, py, data, view) {
+  hover(px, py, data, view) {
     const box = mapBox(twoPanels(view.width, 0.52, tall).boxes[0], data), [c, r] = cellUnder(box, data, px, py);
-    return c in data.columns && r in data.rows ? { column: data.columns[c], row: data.rows[r] } : null;
+    return c in data.columns && r in data.rows ? [c, r] : null;
+  },
+  press(px, py, data, view) {
+    const at = this.hover(px, py, data, view);
+    return at && { column: data.columns[at[0]], row: data.rows[at[1]] };
   },
 });
 

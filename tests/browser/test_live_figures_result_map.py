@@ -100,6 +100,26 @@ def test_cells_are_chosen_by_key_and_mouse(show, which):
     assert menu == 0, "the menus follow"
 
 
+def test_the_mouse_looks_at_a_cell_without_choosing_it(show):
+    page = show("bias")
+    first, before, cell = legend(page), pixels(page), page.locator(".live-handle")
+    box = cell.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 70, y)
+    settle(page)
+    looked = legend(page)
+    assert looked["this one"] != first["this one"] and looked["the best"] == first["the best"]
+    assert pixels(page) != before and cell.bounding_box() == box
+    page.get_by_role("button", name="Copy link").hover()
+    settle(page)
+    assert legend(page) == first and pixels(page) == before
+    page.mouse.click(x - 70, y)
+    settle(page)
+    assert legend(page) == looked and cell.bounding_box()["x"] < box["x"]
+    press(page, cell, "ArrowRight")  # the mouse still lies where it clicked
+    assert legend(page)["this one"] != looked["this one"]
+
+
 def test_a_cell_without_runs_says_so(show):
     page = show("digits", "#digits?column=100&row=Adam")
     assert legend(page)["this one"] == ["100", "Adam", "no runs", ""] and "no runs" in label(page)
