@@ -22,7 +22,8 @@ def table(head, rows):
 
 def formula(thing):
     """A rule's or schedule's formula as displayed Markdown."""
-    return f"$$\n{syntax.latex(thing)}\n$$\n"
+    text = syntax.latex(thing).replace(r" + 0\, t", "")  # what makes a constant a function of t
+    return f"$$\n{text}\n$$\n"
 
 
 # ------------------------------------------------------------------------------ Rosetta stone
@@ -45,6 +46,11 @@ def conventions(*families):
             names = ", ".join(f"**{d.name}**" for d in members)
             parts.append(f"{names}\n\n{formula(rules.get(rule))}")
     return "\n".join(parts)
+
+
+def family(*names):
+    """All forms of the families, then the defaults of each."""
+    return "\n".join([conventions(*names), *(defaults(name) for name in names)])
 
 
 def defaults(family):
@@ -148,7 +154,9 @@ def source(rule):
     """The paper or library that a rule's docstring names; what it varies where it names none."""
     text = " ".join(rule.__doc__.split())
     found = re.search(r"Source: (.*?)(?:\.(?= [A-Z>])|\. >>>|$| >>>)", text)
-    return re.sub(r":\w+:`~?\.?([\w.]+)`", r"`\1`", found[1].rstrip(".")) if found else None
+    if not found:
+        return None
+    return _letters(re.sub(r":\w+:`~?\.?([\w.]+)`", r"`\1`", found[1].rstrip(".")))
 
 
 def comparisons(rule):
@@ -198,7 +206,25 @@ def sheet(rule):
 def _first_line(rule):
     line = rule.__doc__.strip().split("\n\n")[0]
     line = re.sub(r":math:`([^`]*)`", r"$\1$", " ".join(line.split()))
-    return re.sub(r":func:`(\w+)`", r"`\1`", line).replace("``", "`")
+    return _letters(re.sub(r":func:`(\w+)`", r"`\1`", line).replace("``", "`"))
+
+
+_LETTERS = {
+    "lr": "η", "lr_min": r"$\eta_{\min}$", "eps": "ϵ", "eps-hat": r"$\hat\epsilon$", "lambda": "λ",
+    "beta": "β", "beta1": "β₁", "beta2": "β₂", "rho": "ρ", "gamma": "γ", "psi": "ψ", "mu": "μ",
+    "eta": "η", "theta": "θ", "theta_t": r"$\theta_t$", "theta_{t-1}": r"$\theta_{t-1}$",
+    "theta_{t-2}": r"$\theta_{t-2}$", "s_0": "$s_0$",
+}  # fmt: skip
+_NAME = re.compile(r"`[^`]*`|\$[^$]*\$|eps-hat|\w+(?:_\{[^}]*\})?")
+
+
+def _letters(text):
+    """The names of a docstring as the letters of the formula; code and mathematics stay.
+
+    >>> _letters("1 - beta1, with `lr` or lr")
+    '1 - β₁, with `lr` or η'
+    """
+    return _NAME.sub(lambda name: _LETTERS.get(name[0], name[0]), text)
 
 
 def entries(*names):
@@ -224,7 +250,7 @@ def coverage():
 
 
 def schedule_sheet(*names):
-    """Entries of the formula sheet for schedules: formula, arguments, first and last values."""
+    """Entries of the formula sheet for schedules: arguments, what they do, formula."""
     parts = []
     for name in names:
         s = schedules.get(name)

@@ -48,6 +48,14 @@ def test_an_entry_is_the_rule(rule):
         assert compared.WITHOUT_ORACLE[rule.name] in text
 
 
+def test_an_entry_speaks_in_the_letters_of_its_formula():
+    entries = [sheets.sheet(rule) for rule in rules.ALL.values()]
+    text = "\n".join([*entries, sheets.schedule_sheet(*schedules.ALL)])
+    prose = re.sub(r"\$\$.*?\$\$|\$[^$]*\$|`[^`]*`", "", text, flags=re.DOTALL)
+    assert re.findall(r"\b(?:lr|eps|beta\d?|lambda|theta|rho|psi|mu|gamma)\b", prose) == []
+    assert "no ϵ" in sheets.sheet(rules.get("rmsprop"))
+
+
 def test_paths_on_the_sheet_are_those_that_the_parity_tests_run():
     import test_parity
 
@@ -96,12 +104,20 @@ def test_counts_are_those_of_the_charts():
 
 
 def test_every_form_of_a_family_is_shown():
-    shown = re.findall(r"sheets\.conventions\((.*?)\)", code("a_notation.ipynb"))
+    shown = re.findall(r"sheets\.family\((.*?)\)", code("a_notation.ipynb"))
     families = [name for part in shown for name in re.findall(r'"([^"]+)"', part)]
     assert sorted([*families, "Lion"]) == sorted(conversions.FAMILIES)
-    text = sheets.conventions(*families)
+    text = sheets.family(*families)
     for d in conversions.DIALECTS.values():
-        assert d.family == "Lion" or f"**{d.name}**" in text
+        assert d.family == "Lion" or (f"**{d.name}**" in text and f"\n| {d.name} |" in text)
+
+
+def test_the_converter_stands_before_all_lists():
+    cells = json.loads((CHAPTERS / "a_notation.ipynb").read_text())["cells"]
+    titles = re.findall(r"^## (.*)", markdown("a_notation.ipynb"), re.M)
+    assert titles[0] == "The converter"
+    calls = [k for k, c in enumerate(cells) if "live.converter(" in "".join(c["source"])]
+    assert calls and calls[0] < 8
 
 
 # ------------------------------------------------------------------------------ symbols
