@@ -41,17 +41,25 @@ METHODS = (
     Method(1992, "averaging", "polyak1992", 4, (RM,), "average the points, not the gradients"),
     Method(1993, "Rprop", "riedmiller1993", 2, (GD,), "signs, and a step size for each weight"),
     Method(
+        1998,
+        "natural gradient",
+        "amari1998",
+        2,
+        (GD,),
+        "steepest in the outputs, not the weights",
+    ),
+    Method(
         2011, "AdaGrad", "duchi2011", 2, (RM,), "divide by the root of summed squares", "05_adagrad"
     ),
     Method(2012, "RMSProp", "tieleman2012", 2, ("Rprop",), "Rprop for mini-batches", "06_rmsprop"),
     Method(2012, "AdaDelta", "zeiler2012", 2, ("AdaGrad",), "forgets; a unit for the step"),
     Method(
         2013,
-        "in deep nets",
+        "momenta in deep nets",
         "sutskever2013",
         1,
         (BALL, "Nesterov"),
-        "both momenta, for deep networks",
+        "a β that grows slowly, from a good start",
     ),
     Method(
         2015,
@@ -62,7 +70,14 @@ METHODS = (
         "two averages, both corrected",
         "07_adam",
     ),
-    Method(2015, "K-FAC", "martens2015", 3, (), "a layer's curvature as a product of two matrices"),
+    Method(
+        2015,
+        "K-FAC",
+        "martens2015",
+        3,
+        ("natural gradient",),
+        "a layer's curvature as a product of two matrices",
+    ),
     Method(2016, "NAdam", "dozat2016", 2, ("Adam", "Nesterov"), "Adam that looks ahead"),
     Method(2017, "LARS", "you2017", 3, (BALL,), "each layer moves a share of its norm"),
     Method(2017, "SGDR", "loshchilov2017", 4, (RM,), "the rate falls like a cosine, and restarts"),
@@ -82,9 +97,14 @@ METHODS = (
     ),
 )
 
-SHORT = {"gradient descent": "descent", "Kiefer–Wolfowitz": "K.–Wolfowitz"}
-CENTRES = (79, 185, 285, 361, 443)  # of the columns
-ROW, TOP, WIDTH, LETTER, TRACK = 25, 44, 490, 6.2, 4
+SHORT = {
+    "gradient descent": "descent",
+    "Kiefer–Wolfowitz": "K.–Wolfowitz",
+    "natural gradient": "natural",
+    "momenta in deep nets": "in deep nets",
+}
+CENTRES = (83, 190, 291, 373, 456)  # of the columns
+ROW, TOP, WIDTH, LETTER, TRACK = 25, 44, 502, 6.2, 4
 
 
 def table():
@@ -154,7 +174,9 @@ def _trunk(places, parent, children, lane, track, same_column):
 
 
 def _width(name):
-    return LETTER * len(SHORT.get(name, name)) + 8
+    """Room for the name in most fonts: capitals are wider."""
+    text = SHORT.get(name, name)
+    return LETTER * len(text) + 2 * sum(c.isupper() for c in text) + 7
 
 
 def _node(m, x, y):

@@ -37,8 +37,10 @@ class Entry:
 
     @property
     def held(self):
-        """How many of the claims held without a condition."""
-        return sum(claim.verdict is True for claim in self.claims)
+        """How many of the claims held, in words; in part : under a condition that is named."""
+        whole = sum(claim.verdict is True for claim in self.claims)
+        part = sum(isinstance(claim.verdict, str) for claim in self.claims)
+        return f"{whole} of {len(self.claims)}{f', {part} in part' if part else ''}"
 
 
 def entry(name, folder=RESULTS):
@@ -81,7 +83,7 @@ def total(found=None):
     held, failed = verdicts.count(True), verdicts.count(False)
     return (
         f"{len(found)} experiments, {len(verdicts)} claims: {held} held, {failed} did not, "
-        f"{len(verdicts) - held - failed} held on a condition; "
+        f"{len(verdicts) - held - failed} held in part; "
         f"{sum(e.runs for e in found):,} runs, {sum(e.seconds for e in found) / 60:.0f} minutes of "
         "one core."
     )
@@ -94,7 +96,7 @@ def overview(found=None):
         "|---|---|---|---|---|",
     ]
     for e in found or entries():
-        cells = (e.name, _link(e), f"{e.held} of {len(e.claims)}", e.runs, f"{e.seconds / 60:.1f}")
+        cells = (e.name, _link(e), e.held, e.runs, f"{e.seconds / 60:.1f}")
         lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
     return "\n".join(lines)
 
