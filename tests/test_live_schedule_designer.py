@@ -25,6 +25,15 @@ def test_each_control_is_linked_to_the_trait_of_its_name():
     assert "power" not in live.schedule_designer("knots", schedules="constant").controls
 
 
+def test_a_power_that_cannot_be_changed_is_named_in_the_menu():
+    every = live.schedule_designer().controls["schedule"].options
+    assert "polynomial" in every and "warm-up, stable, decay (WSD)" in every
+    square = live.schedule_designer(power=2, controls=("schedule",)).controls["schedule"].options
+    assert square == every
+    few = live.schedule_designer(controls=("schedule", "beside")).controls
+    assert "linear" in few["schedule"].options and "linear" in few["beside"].options
+
+
 @pytest.mark.parametrize(
     "make",
     [

@@ -26,9 +26,10 @@ _TITLES = {
     "multi_step": "steps down",
     "inverse_sqrt": "1/√t",
     "inverse_t": "1/t",
-    "wsd": "warm-up, stable, decay",
+    "wsd": "WSD",
     "knots": "drawn by knots",
 }
+_IN_MENU = {"wsd": "warm-up, stable, decay (WSD)"}  # too long for a legend on a phone
 _MOST_KNOTS = 8
 
 
@@ -144,6 +145,8 @@ def schedule_designer(
     beside_lr = fitted(beside_lr, second, beside_average, "beside_lr")
 
     titles = [_TITLES.get(k, k.replace("_", " ")) for k in offered]
+    fixed = controls is not None and "power" not in controls
+    menu = [_IN_MENU.get(k, _title(k, power if fixed else None)) for k in offered]
     whole("warmup", given["warmup"], *limits["warmup"])
     whole("cooldown", given["cooldown"], *limits["cooldown"])
     sliders = {
@@ -156,10 +159,10 @@ def schedule_designer(
     used = {key for _, _, takes in offered.values() for key in takes}
     settings = [
         frame.integer("step", "step t", steps if step is None else step, 0, steps),
-        frame.choice("schedule", "schedule", offered, first, titles),
+        frame.choice("schedule", "schedule", offered, first, menu),
         frame.log_slider("lr", "step size η", lr, *limits["lr"]),
         frame.choice("average", "average", AVERAGES, average),
-        frame.choice("beside", "beside it", offered, second, titles),
+        frame.choice("beside", "beside it", offered, second, menu),
         frame.log_slider("beside_lr", "its step size", beside_lr, *limits["beside_lr"]),
         frame.choice("beside_average", "its average", AVERAGES, beside_average),
         *(make(given[key], limits[key]) for key, make in sliders.items() if key in used),

@@ -92,7 +92,7 @@ def test_controls_that_do_nothing_are_hidden(show):
     page.locator(".live-for-best input").click()
     settle(page)
     assert (pixels(page), legend(page)) == before, "the best step sizes are where one begins"
-    page.locator(".live-for-schedule select").select_option("warm-up, stable, decay")
+    page.locator(".live-for-schedule select").select_option("warm-up, stable, decay (WSD)")
     settle(page)
     for name in ("step size η", "warm-up steps", "cool-down steps"):
         before = pixels(page)
