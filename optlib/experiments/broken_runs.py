@@ -53,7 +53,7 @@ CURVES = ("loss", "test_loss", "gradient", "ratio", "moved")
 SIGNS = {
     "lr_high": (
         "the loss climbs to 1.2 times its first record or more, and the first steps are longer "
-        "than a twentieth of the weights",
+        "than a tenth of the weights",
         lambda r: max(r["loss"]) > 1.2 * r["loss"][0] and r["ratio"][0] > 0.1,
     ),
     "lr_low": (
