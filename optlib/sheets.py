@@ -215,7 +215,7 @@ _LETTERS = {
     "eta": "η", "theta": "θ", "theta_t": r"$\theta_t$", "theta_{t-1}": r"$\theta_{t-1}$",
     "theta_{t-2}": r"$\theta_{t-2}$", "s_0": "$s_0$",
 }  # fmt: skip
-_NAME = re.compile(r"`[^`]*`|\$[^$]*\$|eps-hat|\w+(?:_\{[^}]*\})?")
+_NAME = re.compile(r"`[^`]*`|\$[^$]*\$|eps-hat|[^\W_]+(?:_\w+)*(?:_\{[^}]*\})?")
 
 
 def _letters(text):
