@@ -174,9 +174,9 @@ def _trunk(places, parent, children, lane, track, same_column):
 
 
 def _width(name):
-    """Room for the name in most fonts: capitals are wider."""
+    """Room for the name in most fonts: capitals, m and w are wider."""
     text = SHORT.get(name, name)
-    return LETTER * len(text) + 2 * sum(c.isupper() for c in text) + 7
+    return LETTER * len(text) + 2 * sum(c.isupper() or c in "mw" for c in text) + 7
 
 
 def _node(m, x, y):
