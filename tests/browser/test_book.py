@@ -35,12 +35,13 @@ def test_every_slider_has_a_name_and_says_what_it_shows(opened):
         assert handle.get_attribute("aria-valuetext") == readout.text_content()
 
 
-# names and values of controls that have less room than they need
-CUT = """[...document.querySelectorAll('.live-control :is(.widget-label, .widget-readout)')]
+# names, values of controls and numbers of legends that have less room than they need
+CUT = """[...document.querySelectorAll(
+    '.live-control :is(.widget-label, .widget-readout), .live-legend td')]
   .filter(e => e.offsetParent && e.scrollWidth > e.clientWidth).map(e => e.textContent)"""
 
 
-def test_no_name_of_a_control_is_cut_off(opened):
+def test_no_name_or_number_of_a_figure_is_cut_off(opened):
     assert opened.evaluate(CUT) == []
 
 
