@@ -87,6 +87,7 @@ ASKING = {
     "least_squares": (lambda p: live.noise_floor("least_squares", predict=p), {"what": "floor"}),
     "loss": (lambda p: live.spectrum(predict=p), {"what": "loss", "rule": "adagrad"}),
     "rates": (lambda p: live.spectrum(predict=p), {"what": "rates", "rule": "adagrad"}),
+    "schedule_designer": (lambda p: live.schedule_designer(predict=p), {"what": "loss"}),
     "two_by_two": (lambda p: live.two_by_two(predict=p), {"what": "norm", "step": 4}),
     "orbit": (lambda p: live.two_by_two(predict=p, steps=90), {"what": "orbit", "step": 9}),
     "playground": (

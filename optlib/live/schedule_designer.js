@@ -79,13 +79,14 @@ function design(spec, get, key) {
 function compute(spec, get, memo) {
   const ema = get("ema"), best = get("best"), shown = get("shown"), { steps } = spec;
   memo.kept ||= {};
+  const asked = memo.asking === true ? "this" : null;
   const designs = KEYS.map((key) => {
     const d = design(spec, get, key), text = JSON.stringify([{ ...d, lr: 0 }, d.average === "EMA" && ema]);
     if (memo.kept[key]?.text !== text) memo.kept[key] = { text, best: bestRate(d, ema, spec) };
     const found = memo.kept[key].best, lr = best ? found.lr : d.lr, rate = rates({ ...d, lr }, steps);
     const { loss, noisy } = effect(rate, d.average, ema, spec), gone = loss.findIndex((v) => !Number.isFinite(v));
     const recorded = spec.recorded?.[`${d.schedule}|${d.average}`] || null;
-    return { ...d, lr, rate, loss, noisy, recorded, best: found, diverged: gone < 0 ? null : gone, on: shown.includes(key), title: titled(spec, d, ema) };
+    return { ...d, lr, rate, loss, noisy, recorded, best: found, diverged: gone < 0 ? null : gone, on: shown.includes(key), hidden: key === asked, title: titled(spec, d, ema) };
   });
   return { designs, on: designs.filter((d) => d.on), best, steps, step: get("step"), top: 1.06 * Math.max(...designs.map((d) => d.lr)), knots: get("schedule") === "knots" ? get("knots") : null };
 }
@@ -110,14 +111,17 @@ function layout(width, { recorded }) {
   };
 }
 
+// The designs whose loss may be seen.
+const told = ({ on }) => on.filter((d) => !d.hidden);
+
 const scalesOf = (data, spec) => {
-  const { steps, on, top } = data, late = Math.floor(0.8 * steps), cap = 30 * start(spec);
+  const { steps, top } = data, on = told(data), late = Math.floor(0.8 * steps), cap = 30 * start(spec);
   const ends = on.flatMap((d) => [...d.loss.subarray(late)]).filter((v) => v <= cap), low = ends.length ? Math.min(...ends) : 0;
   const high = ends.length ? Math.min(Math.max(...ends), Math.max(4 * low, 2 * Math.max(...on.map((d) => d.loss[steps]).filter((v) => v <= cap), 0))) : 1;
   const room = Math.max(0.12 * (high - low), 0.02 * high, 1e-12);
   return {
     rate: [{ low: 0, high: steps, name: "step t" }, { low: 0, high: top, name: "step size η" }],
-    loss: [{ low: 0, high: steps, name: "step t" }, { ...decadesAround(on.flatMap((d) => [...d.loss]), cap), name: "expected loss" }],
+    loss: [{ low: 0, high: steps, name: "step t" }, { ...(spec.predict ? decadesAround([start(spec) / 1e5, 2 * start(spec)], Infinity) : decadesAround(on.flatMap((d) => [...d.loss]), cap)), name: "expected loss" }],
     end: [{ low: late, high: steps, name: "the last fifth" }, { low: Math.max(0, low - room), high: high + room, name: "expected loss" }],
   };
 };
@@ -236,7 +240,7 @@ const three = (v) => short(+v.toPrecision(3));
 
 const sized = ({ title, lr, best }) => `${title}: η = ${three(lr)}` + (Math.abs(lr / best.lr - 1) < 1e-9 ? (best.edge ? ", best at the edge of the range" : ", its best") : `, its best is ${three(best.lr)}`);
 
-const fate = (d) => `${d.title}, step size ${three(d.lr)}: ` + (d.diverged ? `diverged at step ${d.diverged}` : `final loss ${three(d.loss.at(-1))}`);
+const fate = (d) => `${d.title}, step size ${three(d.lr)}: ` + (d.hidden ? "the expected loss is for you to predict" : d.diverged ? `diverged at step ${d.diverged}` : `final loss ${three(d.loss.at(-1))}`);
 
 const columns = (d) => ["step size", "expected loss", "of it noise", ...(d.recorded ? ["recorded loss"] : [])];
 
@@ -250,16 +254,17 @@ const scheduleDesigner = (spec) => ({
   compute: (get, memo) => compute(spec, get, memo),
   height: (width) => layout(width, spec).height,
   draw(ctx, data, view) {
-    const boxes = layout(view.width, spec), scales = scalesOf(data, spec), late = scales.end[0].low;
+    const boxes = layout(view.width, spec), scales = scalesOf(data, spec), late = scales.end[0].low, seen = { ...data, on: told(data) };
     drawPanel(ctx, data, view, boxes.rate, scales.rate, (d) => d.rate, 1);
-    drawPanel(ctx, data, view, boxes.loss, scales.loss, (d) => d.loss, 0);
-    drawPanel(ctx, data, view, boxes.end, scales.end, (d) => d.loss, late);
-    drawFates(ctx, data, view, boxes.loss);
-    if (boxes.recorded) drawRecorded(ctx, data, view, boxes.recorded);
+    drawPanel(ctx, seen, view, boxes.loss, scales.loss, (d) => d.loss, 0);
+    drawPanel(ctx, seen, view, boxes.end, scales.end, (d) => d.loss, late);
+    drawFates(ctx, seen, view, boxes.loss);
+    if (boxes.recorded) drawRecorded(ctx, seen, view, boxes.recorded);
   },
   describe({ on, step, steps }) {
-    const now = step < steps ? ` Loss at step ${step}: ${on.map((d) => `${d.title} ${three(d.loss[step])}`).join(", ")}.` : "";
-    const real = on.filter((d) => d.recorded).map((d) => `${d.title} ${three(d.recorded.mean.at(-1))}`).join(", ");
+    const seen = told({ on });
+    const now = step < steps && seen.length ? ` Loss at step ${step}: ${seen.map((d) => `${d.title} ${three(d.loss[step])}`).join(", ")}.` : "";
+    const real = seen.filter((d) => d.recorded).map((d) => `${d.title} ${three(d.recorded.mean.at(-1))}`).join(", ");
     return on.length ? `${on.map(fate).join("; ")}.${now}${real && ` Recorded final loss: ${real}.`}` : "No schedule is shown.";
   },
   series: ({ designs, step }, { theme }) => ({
@@ -268,16 +273,23 @@ const scheduleDesigner = (spec) => ({
       const last = d.loss.length - 1, now = [d.loss[step], d.loss[last]].map(three);
       const exact = d.diverged ? [step >= d.diverged ? "diverged" : now[0], "diverged"] : now;
       const more = spec.recorded ? [d.recorded ? three(d.recorded.mean.at(-1)) : "no"] : [d.diverged ? "" : three(d.noisy[last]), three(d.best.final)];
-      return { key: d.key, label: d.title, on: d.on, colour: INK[k][+theme.dark], dash: DASH[k], weight: WEIGHT[k], cells: [...exact, ...more] };
+      const cells = [...exact, ...more].map((text) => (d.hidden ? "?" : text));
+      return { key: d.key, label: d.title, on: d.on, colour: INK[k][+theme.dark], dash: DASH[k], weight: WEIGHT[k], cells };
     }),
   }),
   panel: (node, data, set) => showPanel(node, data, set, spec),
   table: ({ designs, steps }) => ({
     head: ["step", ...designs.flatMap((d, k) => columns(d).map((c) => `${k ? "beside: " : ""}${d.title}: ${c}`))],
     rows: Array.from({ length: steps + 1 }, (_, t) => [t, ...designs.flatMap((d) => [
-      t ? d.rate[t] : "", ...(d.diverged && t >= d.diverged ? ["diverged", ""] : [d.loss[t], d.noisy[t]]), ...(d.recorded ? [recordedAt(d.recorded, t / steps)] : []),
+      t ? d.rate[t] : "", ...(d.hidden ? ["?", "?"] : d.diverged && t >= d.diverged ? ["diverged", ""] : [d.loss[t], d.noisy[t]]),
+      ...(d.recorded ? [d.hidden ? "?" : recordedAt(d.recorded, t / steps)] : []),
     ])]),
   }),
+  aside: ["step"],
+  predict(data, view) {
+    const [d] = data.designs, value = (t) => (Number.isFinite(d.loss[t]) ? d.loss[t] : Infinity);
+    return d.on ? lossTask(`the schedule “${d.title}”`, data.steps, scalesOf(data, spec).loss[1], layout(view.width, spec).loss, value, "expected loss") : null;
+  },
   toggle(key, get) {
     const shown = get("shown");
     return { shown: shown.includes(key) ? shown.filter((k) => k !== key) : [...shown, key] };

@@ -60,6 +60,7 @@ def schedule_designer(
     shown=("this", "beside"),
     controls=None,
     ranges=None,
+    predict=None,
 ):
     """Two schedules of gradient descent's step size, and the expected loss at every step.
 
@@ -84,9 +85,12 @@ def schedule_designer(
         the exact curves, mean and range over the seeds, whatever the step size chosen here.
     step : the step shown first. shown : "this", "beside" or both. controls : names of the settings
         that get a control (default: all). ranges : {setting: (low, high)}.
+    predict : "loss": the reader first draws the expected loss of the first schedule, then sees the
+        truth and a score.
 
     Raises ValueError or TypeError that names the argument, its value and what is allowed.
     """
+    asked = frame.asked_of(predict, ("loss",))
     steps = whole("steps", steps, 20, 5000)
     curvatures = _curvatures(curvatures)
     frame.in_range("noise", noise, 0, 1000)
@@ -207,6 +211,7 @@ def schedule_designer(
             "most": _MOST_KNOTS,
             "recorded": runs or None,
         },
+        predict=asked,
     )
 
 

@@ -9,9 +9,10 @@ from conftest import EVENTS, TROUBLE, assert_clean, axe, watched_page
 from figure_page import bear_random_events, write_pages
 from test_live_figures import label, legend, number, pixels, press, seen, settle, slider
 
-from optlib import live, rule, rules, run, surfaces
+from optlib import live, rule, rules, run, schedules, surfaces
 from optlib.live.noise_floor import least_squares, sgd_rows
 from optlib.live.rate_map import factor
+from optlib.live.schedule_designer import effect
 from optlib.live.spectrum import descend, rates, steady
 from optlib.live.trust import LAYERS, relative_steps
 from optlib.rule import Rule
@@ -225,6 +226,15 @@ CASES = {
         "axes turned",
         "step size η",
         axis=(1, 200),
+    ),
+    "schedule_designer": case(
+        lambda _: live.schedule_designer(
+            name="n", steps=200, lr=0.3, beside_lr=0.2, predict="loss"
+        ),
+        None,
+        "= effect(rate, -> = effect(key[0] === 't' ? rate.map((v) => v / 2) : rate,",
+        lambda t: effect(schedules.polynomial(lr=0.3, steps=200)(np.arange(1, 201)))[0][np.int_(t)],
+        "step size η",
     ),
     "two_by_two": case(
         lambda _: live.two_by_two(name="n", predict="norm"),
