@@ -115,6 +115,7 @@ def bear_random_events(page, count, seed):
         if what < 5:
             page.keyboard.press(str(rng.choice(keys)))
         elif what == 5:
+            settle(page)  # what an earlier event takes away is gone now
             where = page.locator(spots)
             where.nth(int(rng.integers(where.count()))).focus()
         elif what == 6:
@@ -123,6 +124,7 @@ def bear_random_events(page, count, seed):
             page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
         else:
             for select in page.locator(".live-control select").all():
+                settle(page)
                 if select.is_visible():  # one menu may take another away
                     select.select_option(index=int(rng.integers(select.locator("option").count())))
     settle(page)
