@@ -28,12 +28,26 @@ def code(name):
 
 
 def test_every_rule_stands_once_on_the_formula_sheet():
-    named = re.findall(r"sheets\.entries\(([^)]*)\)", code("a_formulas.ipynb"), re.DOTALL)
-    found = [name for part in named for name in re.findall(r'"(\w+)"', part)]
+    found = [name for names in sheets.GROUPS.values() for name in names]
     assert sorted(found) == sorted(rules.ALL)
+    shown = re.findall(r'sheets\.group\("(.*)"\)', code("a_formulas.ipynb"))
+    titles = re.findall(r"^## (.*)", markdown("a_formulas.ipynb"), re.M)
+    assert shown == list(sheets.GROUPS) == titles[: len(shown)]
     assert "schedule_sheet(*schedules.ALL)" in code("a_formulas.ipynb")
     text = sheets.schedule_sheet(*schedules.ALL)
     assert all(f"**`{name}`**" in text for name in schedules.ALL)
+
+
+def test_the_contents_of_the_formula_sheet_lead_to_all_entries():
+    page = "\n".join([*map(sheets.group, sheets.GROUPS), sheets.schedule_sheet(*schedules.ALL)])
+    places = re.findall(r"^\(([\w-]+)\)=$|^:name: (\S+)$", page, re.M)
+    places = [one or other for one, other in places]
+    assert len(set(places)) == len(places)
+    links = re.findall(r"\]\(#([\w-]+)\)", sheets.contents())
+    assert set(links) <= set(places) and len(set(links)) == len(links)
+    folded = re.findall(r"^::::\{dropdown\}.*?^::::$", page, re.M | re.S)
+    inside = re.findall(r"^\(([\w-]+)\)=$", "\n".join(folded), re.M)
+    assert set(places) - set(links) == set(inside), "an entry is linked, or folded with its group"
 
 
 @pytest.mark.parametrize("rule", rules.ALL.values(), ids=lambda r: r.name)
