@@ -1,10 +1,11 @@
 """The time-line of optimizers: which method came when, from which paper, and from what it came.
 
-    history.METHODS   every entry, in the order of the years
-    history.tree()    the family tree as SVG, in the page's own colours
-    history.table()   the same as a Markdown table, with the sources
+    history.METHODS    every entry, in the order of the years
+    history.tree()     the family tree as SVG; on a narrow screen as a list
+    history.table()    the same as a Markdown table, with the sources
 
-"Inherits" means: the form of the step contains the other's, or the paper names it as its start.
+"Inherits" means: the step contains the other's, or changes one thing in it, or the paper names the
+other as its start.
 """
 
 from dataclasses import dataclass
@@ -107,21 +108,36 @@ CENTRES = (83, 190, 291, 373, 456)  # of the columns
 ROW, TOP, WIDTH, LETTER, TRACK = 25, 44, 502, 6.2, 4
 
 
+STYLE = """<style>
+.family-tree { display: block; }
+.family-list, .family-list ul { list-style: none; margin: 0; padding: 0; }
+.family-list { display: none; font-family: system-ui, sans-serif; font-size: 0.9rem; }
+.family-list ul { margin-left: 0.2rem; padding-left: 0.75rem; border-left: 1px solid; }
+.family-list li { margin: 0.35rem 0 0; line-height: 1.3; }
+.family-list small { font-variant-numeric: tabular-nums; }
+@media (max-width: 600px) {
+  .family-list { display: block; }
+  .family-tree { display: none; }
+}
+</style>"""
+
+
 def table():
     """The time-line as a Markdown table; sources are citations."""
-    lines = ["| year | method | what was new | inherits from | source |", "|---|---|---|---|---|"]
+    lines = ["| year | method | what was new | inherits from |", "|---|---|---|---|"]
     for m in METHODS:
         name = f"[{m.name}]({m.chapter}.ipynb)" if m.chapter else m.name
-        cells = (m.year, name, m.new, ", ".join(m.parents) or "–", f"{{cite:t}}`{m.source}`")
+        cells = (m.year, f"{name} {{cite:p}}`{m.source}`", m.new, ", ".join(m.parents) or "–")
         lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
-    return "\n".join(lines)
+    return "\n".join([":::{table}", ":class: narrow", "", *lines, ":::"])
 
 
 def tree():
-    """The family tree as an SVG element: years run downwards, a column for each kind of idea.
+    """The family tree as HTML: a drawing, and below 600 px of width a list in its place.
 
-    Every row holds one method, so what leaves it may run along the row; what a method passes on to
-    a column goes down in the gap to the left of that column.
+    Years run downwards, a column for each kind of idea. Every row holds one method, so what leaves
+    it may run along the row; what a method passes on to a column goes down in the gap to the left
+    of that column.
     """
     places = {m.name: (CENTRES[m.lane], TOP + ROW * k) for k, m in enumerate(METHODS)}
     edges = [_trunk(places, *trunk) for trunk in _trunks()]
@@ -133,13 +149,25 @@ def tree():
         "The table that follows says the same in words."
     )
     return (
-        '<div style="overflow-x:auto" tabindex="0" role="group" aria-label="Family tree">'
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(about)}" '
-        'style="display:block;width:100%;min-width:27rem;max-width:44rem;margin:0 auto;'
+        f'<div>{STYLE}<svg class="family-tree" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'aria-label="{escape(about)}" style="width:100%;max-width:44rem;margin:0 auto;'
         'color:inherit;font-family:system-ui,sans-serif;font-size:10.5px">'
         + "".join(heads + edges + nodes)
-        + "</svg></div>"
+        + f'</svg><ul class="family-list">{_branch(None)}</ul></div>'
     )
+
+
+def _branch(parent):
+    """Items of a list: what came of a method first of all, each with its own descendants."""
+    items = []
+    for m in METHODS:
+        if next(iter(m.parents), None) != parent:
+            continue
+        others = f" <small>(also from {', '.join(m.parents[1:])})</small>" if m.parents[1:] else ""
+        below = _branch(m.name)
+        inner = f"<ul>{below}</ul>" if below else ""
+        items.append(f"<li><small>{m.year}</small> {escape(m.name)}{others}{inner}</li>")
+    return "".join(items)
 
 
 def _trunks():
