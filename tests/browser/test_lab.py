@@ -1,4 +1,4 @@
-"""A chapter in a real JupyterLab: run all cells, move a slider by keyboard, see it draw."""
+"""A real JupyterLab: run all figures of the gallery, move every control, do an exercise."""
 
 import functools
 import json
@@ -14,11 +14,11 @@ import urllib.error
 import urllib.request
 
 import pytest
-from conftest import ROOT, need, nudge, steps
+from conftest import ROOT, need, steps
+from figure_page import every_control_moves
 from playwright.sync_api import TimeoutError
-from test_book import SHOWN
 
-CHAPTER = "01_gradient_descent.ipynb"
+GALLERY = "a_gallery.ipynb"
 SETTINGS = {
     # every cell stays in the page, also those out of view
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
@@ -122,26 +122,19 @@ def run_all(page):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="process groups")
 @patiently
-def test_a_chapter_runs_and_its_slider_moves_the_figure(lab, browser):
-    if not (ROOT / "chapters" / CHAPTER).exists():
-        need(CHAPTER, "git checkout")
-    page = open_notebook(browser, lab.format(f"chapters/{CHAPTER}"))
+def test_the_gallery_runs_and_every_control_moves_its_figure(lab, browser):
+    if not (ROOT / "chapters" / GALLERY).exists():
+        need(GALLERY, "git checkout")
+    page = open_notebook(browser, lab.format(f"chapters/{GALLERY}"))
     idle = page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
     run_all(page)
-    handle = page.locator(".jp-OutputArea .widget-slider .noUi-handle").first
-    handle.wait_for(timeout=180_000)
+    figures = page.locator(".jp-OutputArea .live-figure")
+    calls = page.locator(".jp-CodeCell .cm-content").filter(has_text=re.compile(r"^live\."))
+    figures.nth(calls.count() - 1).wait_for(timeout=180_000)
     idle.wait_for(timeout=180_000)
     assert page.locator(".jp-RenderedText[data-mime-type*='stderr']").all_inner_texts() == []
-
-    area = handle.locator("xpath=ancestor::*[contains(@class, 'jp-OutputArea-output')][1]")
-    handle.scroll_into_view_if_needed()
-    area.locator("[data-n]").first.wait_for()
-    before = area.evaluate(SHOWN)
-    nudge(page, handle)
-    page.wait_for_function(
-        f"before => ({SHOWN})(document.activeElement.closest('.jp-OutputArea-output')) !== before",
-        arg=before,
-    )
+    moved = [every_control_moves(page, figure) for figure in figures.all()]
+    assert len(moved) >= 18 and all(moved)
     page.close()
 
 
