@@ -228,7 +228,7 @@ def table():
         name = f"[{m.name}]({m.page}.ipynb)" if m.page else m.name
         cells = (m.year, f"{name} {{cite:p}}`{m.source}`", m.new, ", ".join(m.parents) or "–")
         lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
-    return "\n".join([":::{table}", ":class: narrow", "", *lines, ":::"])
+    return "\n".join(['<div class="narrow">', "", *lines, "", "</div>"])
 
 
 def tree():

@@ -173,14 +173,18 @@ def contents():
     """Markdown: every rule and schedule as a link to its entry; variants of a group share one."""
     lines = []
     for title, names in GROUPS.items():
-        links = [f"[`{n}`](#{_target(n)})" for n in names if not _is_convention(n)]
+        links = [_link(_target(n), f"<code>{n}</code>") for n in names if not _is_convention(n)]
         variants = sum(map(_is_convention, names))
         if variants:
             words = "1 variant" if variants == 1 else f"{variants} variants"
-            links.append(f"[{words}](#{_target(title)}-variants)")
+            links.append(_link(f"{_target(title)}-variants", words))
         lines.append(f"- *{title}:* " + ", ".join(links))
-    links = ", ".join(f"[`{n}`](#{_target(n)})" for n in schedules.ALL)
+    links = ", ".join(_link(_target(n), f"<code>{n}</code>") for n in schedules.ALL)
     return "\n".join([*lines, f"- *Schedules:* {links}"])
+
+
+def _link(target, words):
+    return f'<a href="#{target}">{words}</a>'
 
 
 def group(title):
@@ -189,10 +193,10 @@ def group(title):
     variants = [n for n in GROUPS[title] if _is_convention(n)]
     if not variants:
         return "\n".join(own)
-    names = ", ".join(f"`{name}`" for name in variants)
+    names = ", ".join(f"<code>{name}</code>" for name in variants)
     folded = "\n".join(sheet(rules.get(name)) for name in variants)
-    head = f"::::{{dropdown}} As libraries or papers vary it: {names}\n"
-    return "\n".join([*own, f"{head}:name: {_target(title)}-variants\n\n{folded}\n::::"])
+    head = f'<details id="{_target(title)}-variants"><summary>As libraries or papers vary it: '
+    return "\n".join([*own, f"{head}{names}</summary>\n\n{folded}\n</details>"])
 
 
 def bytes_per_parameter(rule):
@@ -249,7 +253,7 @@ def sheet(rule):
         "Held to": checks(rule),
     }
     lines = "\n".join(f"- *{name}:* {text}" for name, text in facts.items())
-    head = f"({_target(rule.name)})=\n**`{rule.name}`.** {_first_line(rule)}"
+    head = f'<span id="{_target(rule.name)}"></span>**`{rule.name}`.** {_first_line(rule)}'
     return f"{head}\n\n{formula(rule)}\n{lines}\n"
 
 
@@ -304,6 +308,6 @@ def schedule_sheet(*names):
             f"`{k}`" if v is inspect.Parameter.empty else f"`{k}={number(v)}`"
             for k, v in s.arguments.items()
         )
-        head = f"({_target(name)})=\n**`{name}`** ({arguments}). {_first_line(s)}"
+        head = f'<span id="{_target(name)}"></span>**`{name}`** ({arguments}). {_first_line(s)}'
         parts.append(f"{head}\n\n{formula(s)}")
     return "\n".join(parts)

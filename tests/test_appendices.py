@@ -40,13 +40,12 @@ def test_every_rule_stands_once_on_the_formula_sheet():
 
 def test_the_contents_of_the_formula_sheet_lead_to_all_entries():
     page = "\n".join([*map(sheets.group, sheets.GROUPS), sheets.schedule_sheet(*schedules.ALL)])
-    places = re.findall(r"^\(([\w-]+)\)=$|^:name: (\S+)$", page, re.M)
-    places = [one or other for one, other in places]
+    places = re.findall(r'\bid="([\w-]+)"', page)
     assert len(set(places)) == len(places)
-    links = re.findall(r"\]\(#([\w-]+)\)", sheets.contents())
+    links = re.findall(r'href="#([\w-]+)"', sheets.contents())
     assert set(links) <= set(places) and len(set(links)) == len(links)
-    folded = re.findall(r"^::::\{dropdown\}.*?^::::$", page, re.M | re.S)
-    inside = re.findall(r"^\(([\w-]+)\)=$", "\n".join(folded), re.M)
+    folded = re.findall(r"</summary>.*?</details>", page, re.S)
+    inside = re.findall(r'\bid="([\w-]+)"', "\n".join(folded))
     assert set(places) - set(links) == set(inside), "an entry is linked, or folded with its group"
 
 
