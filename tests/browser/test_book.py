@@ -149,6 +149,18 @@ def test_theme_switch_goes_to_dark_and_back(book, page):
     assert_clean(page)
 
 
+def test_a_link_to_something_folded_unfolds_it(book, page):
+    fold = page.locator("#formula-rmsprop-variants")
+    page.goto(book + "chapters/a_formulas.html")
+    entry = fold.locator(".math").first
+    assert not entry.is_visible()
+    page.get_by_role("link", name="3 variants").first.click()
+    entry.wait_for(state="visible", timeout=5_000)
+    page.goto(book + "chapters/a_notation.html")
+    page.goto(book + "chapters/a_formulas.html#formula-rmsprop-keras")
+    entry.wait_for(state="visible", timeout=5_000)
+
+
 def test_every_notebook_can_be_launched_on_binder_and_colab(built):
     notebooks = [name for name in book_pages() if (ROOT / name).with_suffix(".ipynb").exists()]
     assert notebooks
