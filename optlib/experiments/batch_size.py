@@ -244,8 +244,9 @@ def claims(summary):
         Claim(
             "Mini-batch noise is a regulariser: small batches generalise better.",
             "*An Engineer's Guide to Deep Learning Optimizers*",
-            f"test accuracy of the three smallest minus the three largest batch sizes "
-            f"{gain['mean']:.4f} [{gain['low']:.4f}, {gain['high']:.4f}]",
+            "test accuracy of the three smallest minus the three largest batch sizes "
+            f"{100 * gain['mean']:+.2f} [{100 * gain['low']:+.2f}, {100 * gain['high']:+.2f}] points",
             summary["small_batches_generalise_better"],
+            words="" if summary["small_batches_generalise_better"] else "not shown at this scale",
         ),
     ]
