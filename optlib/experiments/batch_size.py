@@ -246,7 +246,7 @@ def claims(summary):
         Claim(
             "Mini-batch noise is a regulariser: small batches generalise better.",
             "*An Engineer's Guide to Deep Learning Optimizers*",
-            f"test accuracy of the three smallest minus the three largest batch sizes {gain} points",
+            f"test accuracy, three smallest minus three largest batch sizes: {gain} points",
             summary["small_batches_generalise_better"],
             words="" if summary["small_batches_generalise_better"] else "not shown at this scale",
         ),
