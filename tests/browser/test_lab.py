@@ -16,7 +16,7 @@ import urllib.request
 import pytest
 import websocket  # of JupyterLab's server
 from conftest import ROOT, need, nudge, steps
-from figure_page import SHOWN, every_control_moves, settle
+from figure_page import SHOWN, every_control_moves, settle, skip_guess
 from playwright.sync_api import TimeoutError
 
 GALLERY = "a_gallery.ipynb"
@@ -138,17 +138,10 @@ def test_the_gallery_runs_and_every_control_moves_its_figure(lab, browser):
     assert len(moved) >= 18 and all(moved)
 
     keep_busy(lab)
-    page.locator(BUSY).wait_for()
     a_slider_moves_each(page, figures)
-    assert page.locator(BUSY).count() == 1
-
     end_kernels(lab)
-    page.locator(BUSY).wait_for(state="detached")
     a_slider_moves_each(page, figures)
     page.close()
-
-
-BUSY = ".jp-Notebook-ExecutionIndicator[data-status='busy']"
 
 
 def api(lab, path, **options):
@@ -157,40 +150,51 @@ def api(lab, path, **options):
     return urllib.request.Request(f"{site}/api/{path}?{token}", **options)
 
 
+def kernels(lab):
+    return json.load(urllib.request.urlopen(api(lab, "kernels")))
+
+
 def keep_busy(lab):
     """Every kernel runs something that ends long after the test."""
+    names = {"session": secrets.token_hex(8), "username": "", "version": "5.3"}
     message = {
         "channel": "shell",
-        "header": {"msg_id": secrets.token_hex(8), "msg_type": "execute_request"},
+        "header": {"msg_id": secrets.token_hex(8), "msg_type": "execute_request", **names},
         "parent_header": {},
         "metadata": {},
         "content": {"code": "import time; time.sleep(600)", "silent": False},
     }
-    for kernel in json.load(urllib.request.urlopen(api(lab, "kernels"))):
+    for kernel in kernels(lab):
         channels = api(lab, f"kernels/{kernel['id']}/channels").full_url
-        socket = websocket.create_connection(channels.replace("http", "ws", 1))
+        socket = websocket.create_connection(channels.replace("http", "ws", 1), timeout=60)
         socket.send(json.dumps(message))
+        while json.loads(socket.recv())["content"].get("code") != message["content"]["code"]:
+            pass  # until it says that it runs it
         socket.close()
 
 
 def end_kernels(lab):
     """End every kernel of the server, as a crash does: what they were asked is never answered."""
-    for kernel in json.load(urllib.request.urlopen(api(lab, "kernels"))):
+    for kernel in kernels(lab):
         urllib.request.urlopen(api(lab, f"kernels/{kernel['id']}", method="DELETE"))
+    assert kernels(lab) == []
 
 
 def a_slider_moves_each(page, figures):
-    """Press a key on the first slider of every figure; its pictures and words must change."""
+    """Press a key on the sliders of every figure until one changes its pictures or words."""
     for figure in figures.all():
-        handle = figure.locator(".noUi-handle:visible").first
-        if not handle.count():
-            continue  # one has menus only
-        handle.scroll_into_view_if_needed()
-        settle(page)
-        before = figure.evaluate(SHOWN)
-        nudge(page, handle)
-        settle(page)
-        assert figure.evaluate(SHOWN) != before, figure.locator(".live").get_attribute("aria-label")
+        skip_guess(figure)
+        handles = figure.locator(".noUi-handle:visible").all()
+        for handle in handles:
+            handle.scroll_into_view_if_needed()
+            settle(page)
+            before = figure.evaluate(SHOWN)
+            nudge(page, handle)
+            settle(page)
+            if figure.evaluate(SHOWN) != before:
+                break  # Adam's path does not depend on the size of the gradients
+        else:  # one figure has menus only
+            assert not handles, figure.locator(".live").get_attribute("aria-label")
 
 
 def attempt(act, seen, what, seconds=60):
