@@ -55,12 +55,23 @@ function keepPunctuation() {
   }
 }
 
+// A link to something folded unfolds it.
+function unfold() {
+  const place = document.getElementById(location.hash.slice(1));
+  const fold = place?.closest('details:not([open])');
+  if (!fold) return;
+  fold.open = true;
+  place.scrollIntoView();
+}
+
 addEventListener('load', () => {
   letFiguresGrow();
+  unfold();
   reachScrollers();
   window.MathJax?.startup?.promise?.then(() => {
     keepPunctuation();
     reachScrollers();
   });
 });
+addEventListener('hashchange', unfold);
 addEventListener('resize', reachScrollers);
