@@ -37,14 +37,14 @@ function letFiguresGrow() {
   }
 }
 
-// A comma after a formula belongs to its line, and so does a bracket before it.
+// A comma or a “-th” after a formula belongs to its line, and so does a bracket before it.
 function keepPunctuation() {
   const text = (node) => (node?.nodeType === Node.TEXT_NODE ? node.data : '');
   for (const formula of document.querySelectorAll('span.math > mjx-container')) {
     const holder = formula.parentElement;
     const { previousSibling, nextSibling } = holder;
     const [before] = /[(“‘]*$/.exec(text(previousSibling));
-    const [after] = /^[,.;:?!)’”]*/.exec(text(nextSibling));
+    const [after] = /^(-\p{L}+)?[,.;:?!)’”]*/u.exec(text(nextSibling));
     if (!before && !after) continue;
     const together = document.createElement('span');
     together.style.whiteSpace = 'nowrap';

@@ -66,6 +66,35 @@ def test_page_fits_a_phone(opened):
     assert cut == []
 
 
+# numbered formulas that are wider than what the page leaves them
+CLIPPED = """[...document.querySelectorAll('div.math:has(> .eqno) > mjx-container')]
+  .filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 2).map(e => e.textContent)"""
+
+
+def test_on_a_phone_a_numbered_formula_is_whole(book, page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    for chapter in ("01_gradient_descent", "04_nesterov", "05_adagrad", "07_adam"):
+        visit(page, f"{book}chapters/{chapter}.html")
+        page.wait_for_function("document.querySelector('div.math > mjx-container')")
+        assert page.evaluate(CLIPPED) == []
+
+
+def test_on_a_phone_a_picture_fits_the_page_and_can_be_enlarged(book, page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    visit(page, book + "chapters/01_gradient_descent.html")
+    figure = page.locator("figure.can-grow").first
+    picture = figure.locator("img")
+    small = picture.bounding_box()
+    assert small["x"] >= 0 and small["x"] + small["width"] <= 390
+    figure.get_by_role("button", name="Enlarge").click()
+    assert picture.bounding_box()["width"] > 1.5 * small["width"]
+    assert figure.evaluate("f => f.scrollWidth > f.clientWidth && f.tabIndex === 0")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    figure.get_by_role("button", name="Fit to the page").click()
+    assert picture.bounding_box()["width"] == small["width"]
+    assert_clean(page)
+
+
 # what a figure shows beside its control: how often it drew, and the numbers it prints
 SHOWN = """area => [
   ...[...area.querySelectorAll('[data-n]')].map(e => e.dataset.n),
