@@ -102,8 +102,9 @@ function uniforms(seed) {
 }
 
 function deviates(seed, count) {
-  const uniform = uniforms(seed);
-  return Float64Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()));
+  const uniform = uniforms(seed), out = new Float64Array(count);
+  for (let k = 0; k < count; k++) out[k] = Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+  return out;
 }
 
 // ---- axes
