@@ -325,7 +325,7 @@ function python(value) {
 }
 
 // The value that text stands for, or undefined: same type as the default, held to the limits.
-function parsed(text, initial, limits) {
+function parsed(text, initial, limits, marks) {
   if (Array.isArray(initial)) {
     const parts = text.split(",").filter(Boolean);
     return parts.every((p) => Number.isFinite(+p)) ? parts.map(Number) : parts;
@@ -334,7 +334,9 @@ function parsed(text, initial, limits) {
   const value = Number(text);
   if (text.trim() === "" || !Number.isFinite(value)) return undefined;
   const held = limits ? Math.min(Math.max(value, limits[0]), limits[1]) : value;
-  return Number.isInteger(initial) && limits && limits.every(Number.isInteger) ? Math.round(held) : held;
+  // JSON does not tell 1.0 from 1; a slider with marks between the whole numbers does.
+  const whole = Number.isInteger(initial) && limits?.every(Number.isInteger) && marks !== "log" && !(marks % 1);
+  return whole ? Math.round(held) : held;
 }
 
 // For a figure whose legend shows and hides series: the setting `main` names one that is shown.
@@ -677,7 +679,7 @@ function mount(figure, model, el) {
     for (const [key, text] of new URLSearchParams(query || "")) {
       if (!(key in spec.defaults)) continue;
       const options = spec.choices[key];
-      const value = options ? (options.includes(text) ? text : undefined) : parsed(text, spec.defaults[key], spec.limits[key]);
+      const value = options ? (options.includes(text) ? text : undefined) : parsed(text, spec.defaults[key], spec.limits[key], spec.marks?.[key]);
       if (value !== undefined) changes[key] = value;
     }
     Object.assign(exact, changes);
