@@ -21,7 +21,7 @@ function places(width) {
   return { boxes, height: (height * PANELS.length) / columns };
 }
 
-const axisOf = (cast, keys, name) => ({ ...decadesAround(cast.flatMap(([, result]) => keys.flatMap((key) => result[key])), Infinity), name });
+const axisOf = (cast, keys, name) => ({ ...decadesAround(cast.flatMap(([, result]) => keys.map((key) => result[key])), Infinity), name });
 
 function drawPanel(ctx, { cast }, { theme }, box, [key, name]) {
   const keys = key === "loss" ? ["loss", "test_loss"] : [key];

@@ -1,11 +1,14 @@
 // What figures of loss curves share: axes of whole decades.
 
-// Whole powers of ten around the values above zero, ten decades or so at most.
-function decadesAround(values, cap) {
+// Whole powers of ten around the values above zero of all lists, ten decades or so at most.
+function decadesAround(lists, cap) {
   let low = Infinity, high = 0;
-  for (const v of values) {
-    if (v > high && v <= cap) high = v;
-    if (v > 0 && v < low) low = v;
+  for (const values of lists) {
+    for (let k = 0; k < values.length; k++) {
+      const v = values[k];
+      if (v > high && v <= cap) high = v;
+      if (v > 0 && v < low) low = v;
+    }
   }
   if (!(high > 0)) [low, high] = [0.1, 1];
   low = Math.max(Math.min(low, high), high * 1e-12);

@@ -76,7 +76,7 @@ function compute(spec, get, memo) {
 const tall = (wide, width) => (wide ? Math.min(360, Math.max(300, width * 0.42)) : 290);
 const layout = (width) => twoPanels(width, 0.5, tall);
 
-const decadesOf = (values, name) => ({ ...decadesAround(values.filter(Number.isFinite), 1e300), name });
+const decadesOf = (values, name) => ({ ...decadesAround([values.filter(Number.isFinite)], 1e300), name });
 const normScale = ({ runs, theory }) => decadesOf([...runs.flatMap((r) => [Math.max(...r.norms), Math.min(...r.norms)]), ...(theory ? [theory.norm] : [])], "norm ‖w‖");
 const turnScale = ({ runs, theory }) => decadesOf([...runs.flatMap((r) => [Math.max(...r.relative), Math.min(...r.relative)]), ...(theory ? [theory.relative] : [])], "relative step ‖Δw‖ / ‖w‖");
 

@@ -102,8 +102,9 @@ function uniforms(seed) {
 }
 
 function deviates(seed, count) {
-  const uniform = uniforms(seed);
-  return Float64Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()));
+  const uniform = uniforms(seed), out = new Float64Array(count);
+  for (let k = 0; k < count; k++) out[k] = Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+  return out;
 }
 
 // ---- axes
@@ -150,24 +151,18 @@ function axes(ctx, box, x, y, theme, { grid = false } = {}) {
   ctx.textAlign = "center";
   ctx.textBaseline = "top";
   ctx.strokeStyle = grid ? theme.grid : theme.muted;
-  ctx.beginPath();
   for (const [v, text] of across) {
     const at = X(v);
-    ctx.moveTo(at, top + height);
-    ctx.lineTo(at, grid ? top : top + height + 4);
+    line(ctx, at, top + height, at, grid ? top : top + height + 4);
     ctx.fillText(text, at, top + height + 7);
   }
-  ctx.stroke();
   ctx.textAlign = "right";
   ctx.textBaseline = "middle";
-  ctx.beginPath();
   for (const [v, text] of upwards) {
     const at = Y(v);
-    ctx.moveTo(left, at);
-    ctx.lineTo(grid ? left + width : left - 4, at);
+    line(ctx, left, at, grid ? left + width : left - 4, at);
     ctx.fillText(text, left - 7, at);
   }
-  ctx.stroke();
   ctx.strokeStyle = theme.muted;
   ctx.strokeRect(left, top, width, height);
   ctx.fillStyle = theme.ink;

@@ -148,11 +148,15 @@ function quadratic(spec, get, memo) {
 // ---- least squares
 
 // Rows, weights and label noise of one data set, for every number of columns: column j of the first
-// d is the same whatever d. basis: the columns made orthonormal, for the least possible loss.
+// d is the same whatever d.
 function world(seed, n, most, noise) {
   const z = deviates(seed, n * most + most + n), w = z.subarray(n * most, n * most + most), e = z.subarray(n * most + most);
-  const basis = [];
-  for (let j = 0; j < Math.min(n - 1, most); j++) {
+  return { n, z, w, e, noise, basis: [], sums: [new Float64Array(n * n)] };
+}
+
+// The first d columns made orthonormal, for the least possible loss; they are kept.
+function orthonormal({ n, z, basis }, d) {
+  for (let j = basis.length; j < d; j++) {
     const v = z.slice(j * n, j * n + n);
     for (let again = 0; again < 2; again++) {
       for (const b of basis) {
@@ -164,7 +168,7 @@ function world(seed, n, most, noise) {
     const length = Math.hypot(...v);
     basis.push(v.map((x) => x / length));
   }
-  return { n, z, w, e, noise, basis, sums: [new Float64Array(n * n)] };
+  return basis;
 }
 
 const STRIDE = 25;
@@ -192,11 +196,12 @@ function gram(world, d) {
 }
 
 // The labels; and of them what no weights can fit, whose half mean square is the least loss.
-function labels({ n, z, w, e, noise, basis }, d) {
-  const y = e.map((v) => noise * v);
+function labels(world, d) {
+  const { n, z, w, e, noise } = world, y = e.map((v) => noise * v);
   for (let j = 0; j < d; j++) for (let i = 0; i < n; i++) y[i] += (z[j * n + i] * w[j]) / Math.sqrt(d);
-  const rest = d < n ? y.slice() : new Float64Array(n);
-  for (let j = 0; j < d && d < n; j++) {
+  if (d >= n) return { y, rest: new Float64Array(n) };
+  const rest = y.slice(), basis = orthonormal(world, d);
+  for (let j = 0; j < d; j++) {
     let dot = 0;
     for (let i = 0; i < n; i++) dot += basis[j][i] * rest[i];
     for (let i = 0; i < n; i++) rest[i] -= dot * basis[j][i];
@@ -225,7 +230,10 @@ function leastSquares(world, d, seed, { lr, batch, steps, average, decay }) {
       rows[k] = Math.floor(n * uniform());
       pull[k] = (lr / batch) * r[rows[k]];
     }
-    for (let k = 0; k < batch; k++) for (let i = 0, at = rows[k] * n; i < n; i++) r[i] -= pull[k] * K[at + i];
+    for (let k = 0; k < batch; k++) {
+      const by = pull[k], at = rows[k] * n;
+      for (let i = 0; i < n; i++) r[i] -= by * K[at + i];
+    }
     if (kept !== r) {
       const w = weight(t);
       for (let i = 0; i < n; i++) kept[i] = w === 1 ? r[i] : kept[i] + w * (r[i] - kept[i]);
@@ -274,8 +282,8 @@ const tall = (wide, width) => (wide ? Math.max(280, width * 0.4) : Math.max(240,
 
 // Where the loss is to be predicted, the axis must not tell how low it goes.
 function quadraticScale({ curves, total }, { predict }) {
-  const first = total.expected[0], seen = curves.filter((c) => c.on).flatMap((c) => [...c.expected, ...c.loss, Number.isFinite(c.floor) ? c.floor : 0]);
-  return { ...(predict ? decadesAround([first / 1e5, 10 * first], Infinity) : decadesAround(seen, 1e3 * first)), name: "loss" };
+  const first = total.expected[0], seen = curves.filter((c) => c.on).flatMap((c) => [c.expected, c.loss, [Number.isFinite(c.floor) ? c.floor : 0]]);
+  return { ...(predict ? decadesAround([[first / 1e5, 10 * first]], Infinity) : decadesAround(seen, 1e3 * first)), name: "loss" };
 }
 
 function drawQuadraticLoss(ctx, data, { theme }, box, spec) {
@@ -385,7 +393,7 @@ function drawPaths(ctx, data, { theme }, box, spec) {
 
 function drawLeastSquares(ctx, data, { theme }, box) {
   const { curves, every, runs, diverged } = data, on = curves.filter((c) => c.on), count = curves[0].values.length;
-  const around = data.hidden ? LEFT : decadesAround(on.flatMap((c) => [...c.values]), 1e3 * curves[1].values[0]), scale = { ...around, name: "loss" };
+  const around = data.hidden ? LEFT : decadesAround(on.map((c) => c.values), 1e3 * curves[1].values[0]), scale = { ...around, name: "loss" };
   const { X, Y } = axes(ctx, box, { low: 0, high: (count - 1) * every, name: "step t" }, scale, theme, { grid: true });
   const height = (v) => Y(Math.min(1e300, Math.max(v, 10 ** (scale.low - 1))));
   if (data.hidden) return;
@@ -418,7 +426,7 @@ const LEFT = { low: -9, high: 0, log: true }; // what may be left of the loss, w
 
 const sweepScales = (data, { columns, predict }) => ({
   x: { low: 0, high: columns[1], name: "columns d" },
-  y: { ...(predict ? LEFT : decadesAround([...data.sweep.map((p) => p[1]), data.curves[0].tail], 1e3)), name: "loss above its minimum, at the end" },
+  y: { ...(predict ? LEFT : decadesAround([[...data.sweep.map((p) => p[1]), data.curves[0].tail]], 1e3)), name: "loss above its minimum, at the end" },
 });
 
 function drawSweep(ctx, data, { theme }, box, spec) {

@@ -103,6 +103,19 @@ function drawRun(ctx, points, r, theme, last) {
   ctx.restore();
 }
 
+// The painted surface, kept until it, the view or the sheet changes.
+function painted(mesh, cam, box, ratio, theme, memo, view) {
+  const key = [...view, box.width, box.height, ratio, theme.dark].join();
+  if (memo.painted?.key !== key) {
+    const sheet = element("canvas", { width: Math.round(box.width * ratio), height: Math.round(box.height * ratio) }), ctx = sheet.getContext("2d");
+    ctx.scale(ratio, ratio);
+    ctx.translate(-box.left, -box.top);
+    paint(ctx, mesh, cam, theme);
+    memo.painted = { key, sheet };
+  }
+  return memo.painted.sheet;
+}
+
 function drawScene(ctx, { surface, shown, step, start }, { theme, memo, ratio, get }, box) {
   const fine = mesh(surface, memo, FINE), cam = camera(box, ...TURN.map(get)), place = placer(surface, fine.scale);
   if (memo.renderer === undefined || memo.renderer?.lost()) memo.renderer = webgl();
@@ -113,7 +126,7 @@ function drawScene(ctx, { surface, shown, step, start }, { theme, memo, ratio, g
   inside(ctx, box, () => {
     const words = drawBox(ctx, cam, theme, surface, fine.scale);
     if (memo.renderer) ctx.drawImage(memo.renderer.draw(fine, cam, box, ratio, theme), box.left, box.top, box.width, box.height);
-    else paint(ctx, mesh(surface, memo, COARSE), cam, theme);
+    else ctx.drawImage(painted(mesh(surface, memo, COARSE), cam, box, ratio, theme, memo, [surface.name, ...TURN.map(get)]), box.left, box.top, box.width, box.height);
     Object.assign(ctx, { font: theme.font, textBaseline: "middle" });
     for (const [text, [x, y], style] of words) halo(Object.assign(ctx, style), text, x, y, theme);
     const faintly = (spot) => (ctx.globalAlpha = hidden(fine, cam.eye, spot) ? 0.45 : 1);

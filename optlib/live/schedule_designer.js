@@ -8,8 +8,8 @@ const KEYS = ["this", "beside"];
 
 // Step sizes of steps 1 ... steps, at index 1 ... steps.
 function rates({ schedule, knots, hyper, lr }, steps) {
-  const out = new Float64Array(steps + 1), at = schedule === "knots" ? (t) => lr * height(knots, (t - 1) / steps) : null;
-  const f = at || ((t) => SCHEDULES[schedule](t, { ...hyper, lr }));
+  const out = new Float64Array(steps + 1), all = { ...hyper, lr }, at = schedule === "knots" ? (t) => lr * height(knots, (t - 1) / steps) : null;
+  const f = at || ((t) => SCHEDULES[schedule](t, all));
   for (let t = 1; t <= steps; t++) out[t] = f(t);
   return out;
 }
@@ -52,20 +52,32 @@ function effect(rate, average, ema, { curvatures, noise, from }) {
   return { loss, noisy };
 }
 
+// The step sizes for any lr, to some twelve digits. A schedule is a straight line in lr: two of them
+// give all the others, which a third confirms; one that is not is worked out each time.
+function ratesFor(design, steps) {
+  const exact = (lr) => rates({ ...design, lr }, steps), [low, high] = design.limits, first = exact(low), last = exact(high), out = new Float64Array(steps + 1);
+  const between = (lr) => {
+    const part = (lr - low) / (high - low);
+    for (let t = 1; t <= steps; t++) out[t] = first[t] + part * (last[t] - first[t]);
+    return out;
+  };
+  const third = Math.sqrt(low * high), same = between(third);
+  return exact(third).every((v, t) => Math.abs(v - same[t]) <= 1e-12 * high) ? between : exact;
+}
+
 // The step size with the lowest final loss: the best of a grid, then golden sections around it.
 function bestRate(design, ema, spec) {
   const [low, high] = design.limits.map(Math.log), count = 40, at = (k) => low + ((high - low) * k) / (count - 1);
-  const final = (x) => {
-    const v = effect(rates({ ...design, lr: Math.exp(x) }, spec.steps), design.average, ema, spec).loss[spec.steps];
-    return Number.isFinite(v) ? v : Infinity;
-  };
+  const rate = ratesFor(design, spec.steps), finite = (v) => (Number.isFinite(v) ? v : Infinity);
+  const end = (rate) => finite(effect(rate, design.average, ema, spec).loss[spec.steps]), final = (x) => end(rate(Math.exp(x)));
   let best = 0, least = Infinity;
   for (let k = 0; k < count; k++) {
     const v = final(at(k));
     if (v < least) [best, least] = [k, v];
   }
   const x = golden(final, at(Math.max(0, best - 1)), at(Math.min(count - 1, best + 1)), 20), edge = best === 0 || best === count - 1;
-  return edge && least <= final(x) ? { lr: design.limits[best ? 1 : 0], final: least, edge } : { lr: Math.exp(x), final: final(x), edge: false };
+  const outermost = edge && least <= final(x), lr = outermost ? design.limits[best ? 1 : 0] : Math.exp(x);
+  return { lr, final: end(rates({ ...design, lr }, spec.steps)), edge: outermost };
 }
 
 // ---- the two designs
@@ -121,7 +133,7 @@ const scalesOf = (data, spec) => {
   const room = Math.max(0.12 * (high - low), 0.02 * high, 1e-12);
   return {
     rate: [{ low: 0, high: steps, name: "step t" }, { low: 0, high: top, name: "step size η" }],
-    loss: [{ low: 0, high: steps, name: "step t" }, { ...(spec.predict ? decadesAround([start(spec) / 1e5, 2 * start(spec)], Infinity) : decadesAround(on.flatMap((d) => [...d.loss]), cap)), name: "expected loss" }],
+    loss: [{ low: 0, high: steps, name: "step t" }, { ...(spec.predict ? decadesAround([[start(spec) / 1e5, 2 * start(spec)]], Infinity) : decadesAround(on.map((d) => d.loss), cap)), name: "expected loss" }],
     end: [{ low: late, high: steps, name: "the last fifth" }, { low: Math.max(0, low - room), high: high + room, name: "expected loss" }],
   };
 };

@@ -60,6 +60,11 @@ function effectiveStep(rule, numerator, s, g, t, h) {
   return Math.abs(copy[0] / over);
 }
 
+function allFinite(values) {
+  for (let k = 0; k < values.length; k++) if (!Number.isFinite(values[k])) return false;
+  return true;
+}
+
 // One run, like optlib.run. steady: the first step from which the loss stays below the target.
 // idle: the rule does nothing where the gradient is zero.
 function descend(rule, problem, { steps, hyper, target, numerator, idle }) {
@@ -88,7 +93,7 @@ function descend(rule, problem, { steps, hyper, target, numerator, idle }) {
       rule.step(s[i], one, t, hyper);
       theta[i] = s[i][0];
     }
-    if (!theta.every(Number.isFinite)) {
+    if (!allFinite(theta)) {
       diverged = t--;
       break;
     }
@@ -192,15 +197,29 @@ function drawMap(ctx, data, { theme }, box, spec) {
 
 const timeAxis = (steps) => ({ low: 0, high: Math.log10(steps), log: true, name: "step t" });
 
+// The smallest and the largest value of all lists between the two bounds.
+function between(lists, from, cap) {
+  let low = Infinity, high = 0;
+  for (const values of lists) {
+    for (let k = 0; k < values.length; k++) {
+      const v = values[k];
+      if (!(v > from && v < cap)) continue;
+      if (v < low) low = v;
+      if (v > high) high = v;
+    }
+  }
+  return [low, high];
+}
+
 const coordinateName = ({ problem, curvatures }, angle, k) => {
   if (angle) return `coordinate ${k + 1}`;
   return problem === "words" ? `word ${k + 1}` : `curvature ${short(curvatures[k])}`;
 };
 
 function drawEffective(ctx, data, { theme }, box, spec) {
-  const r = data.teller?.hidden ? null : data.teller, all = r ? r.effective.flatMap((e) => Array.from(e).filter((v) => v > 0)) : [];
-  const scale = { ...decadesAround(all.flatMap((v) => [v / 1.2, v * 1.2]), Infinity), name: "effective step" }, n = spec.curvatures.length;
-  const { X, Y } = axes(ctx, box, timeAxis(data.steps), scale, theme, { grid: true });
+  const r = data.teller?.hidden ? null : data.teller, [least, most] = between(r ? r.effective : [], 0, Infinity);
+  const scale = { ...decadesAround(least <= most ? [[least / 1.2, most * 1.2]] : [], Infinity), name: "effective step" }, n = spec.curvatures.length;
+  const { X, Y } = axes(ctx, box, timeAxis(data.steps), scale, theme, { grid: true }), across = Float64Array.from({ length: data.steps + 1 }, (_, t) => X(t));
   if (!r) return;
   ctx.font = theme.font;
   inside(ctx, box, () => {
@@ -214,7 +233,7 @@ function drawEffective(ctx, data, { theme }, box, spec) {
       if (begin < 0) return;
       ctx.strokeStyle = shade(spec.order[i], n, theme);
       ctx.setLineDash(spec.order[i] === n - 1 ? [8, 4] : []);
-      polyline(ctx, r.last - begin + 1, (k) => X(begin + k), (k) => Y(values[begin + k]));
+      polyline(ctx, r.last - begin + 1, (k) => across[begin + k], (k) => Y(values[begin + k]));
     });
     ctx.setLineDash([]);
     ctx.textAlign = "right";
@@ -241,9 +260,9 @@ const known = ({ shown }, { predict }) => shown.filter((r) => r.name !== predict
 
 function lossScale(data, spec) {
   const { target, initial } = data, room = spec.predict ? 1e3 : 1;
-  const all = known(data, spec).flatMap((r) => r.loss.filter((v) => v > 1e-12 * initial && v < (r.diverged ? 1e3 * initial : Infinity)));
-  const logs = [...all, target / room, initial * room].map(Math.log10);
-  return { low: Math.floor(Math.min(...logs)), high: Math.ceil(Math.max(...logs)), log: true, name: "loss" };
+  const ends = known(data, spec).map((r) => between([r.loss], 1e-12 * initial, r.diverged ? 1e3 * initial : Infinity));
+  const low = Math.min(target / room, initial * room, ...ends.map((e) => e[0])), high = Math.max(target / room, initial * room, ...ends.map((e) => e[1]));
+  return { low: Math.floor(Math.log10(low)), high: Math.ceil(Math.log10(high)), log: true, name: "loss" };
 }
 
 function drawLoss(ctx, data, { theme }, box, spec) {

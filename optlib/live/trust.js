@@ -76,7 +76,7 @@ function drawNorms(ctx, data, { theme }, box, spec) {
 function barScale({ on, step }, { predict }) {
   const found = on.filter((r) => r.name !== predict?.rule).flatMap((r) => r.now).filter((v) => v > 0 && Number.isFinite(v));
   const shortest = predict ? [1e-6, 1] : [0.5 * Math.min(...found)]; // it is seen
-  return { ...decadesAround([...found, ...shortest], 1e300), name: `‖Δw‖ / ‖w‖ at step ${step}` };
+  return { ...decadesAround([found, shortest], 1e300), name: `‖Δw‖ / ‖w‖ at step ${step}` };
 }
 
 // Left edge of the bar of the i-th rule in the k-th layer, in units of a column, and its width.
