@@ -14,8 +14,9 @@ import urllib.error
 import urllib.request
 
 import pytest
-from conftest import ROOT, need, steps
-from figure_page import every_control_moves
+import websocket  # of JupyterLab's server
+from conftest import ROOT, need, nudge, steps
+from figure_page import SHOWN, every_control_moves, settle
 from playwright.sync_api import TimeoutError
 
 GALLERY = "a_gallery.ipynb"
@@ -135,7 +136,61 @@ def test_the_gallery_runs_and_every_control_moves_its_figure(lab, browser):
     assert page.locator(".jp-RenderedText[data-mime-type*='stderr']").all_inner_texts() == []
     moved = [every_control_moves(page, figure) for figure in figures.all()]
     assert len(moved) >= 18 and all(moved)
+
+    keep_busy(lab)
+    page.locator(BUSY).wait_for()
+    a_slider_moves_each(page, figures)
+    assert page.locator(BUSY).count() == 1
+
+    end_kernels(lab)
+    page.locator(BUSY).wait_for(state="detached")
+    a_slider_moves_each(page, figures)
     page.close()
+
+
+BUSY = ".jp-Notebook-ExecutionIndicator[data-status='busy']"
+
+
+def api(lab, path, **options):
+    """A request to the server's own interface."""
+    site, token = lab.split("/lab/")[0], lab.split("?")[1]
+    return urllib.request.Request(f"{site}/api/{path}?{token}", **options)
+
+
+def keep_busy(lab):
+    """Every kernel runs something that ends long after the test."""
+    message = {
+        "channel": "shell",
+        "header": {"msg_id": secrets.token_hex(8), "msg_type": "execute_request"},
+        "parent_header": {},
+        "metadata": {},
+        "content": {"code": "import time; time.sleep(600)", "silent": False},
+    }
+    for kernel in json.load(urllib.request.urlopen(api(lab, "kernels"))):
+        channels = api(lab, f"kernels/{kernel['id']}/channels").full_url
+        socket = websocket.create_connection(channels.replace("http", "ws", 1))
+        socket.send(json.dumps(message))
+        socket.close()
+
+
+def end_kernels(lab):
+    """End every kernel of the server, as a crash does: what they were asked is never answered."""
+    for kernel in json.load(urllib.request.urlopen(api(lab, "kernels"))):
+        urllib.request.urlopen(api(lab, f"kernels/{kernel['id']}", method="DELETE"))
+
+
+def a_slider_moves_each(page, figures):
+    """Press a key on the first slider of every figure; its pictures and words must change."""
+    for figure in figures.all():
+        handle = figure.locator(".noUi-handle:visible").first
+        if not handle.count():
+            continue  # one has menus only
+        handle.scroll_into_view_if_needed()
+        settle(page)
+        before = figure.evaluate(SHOWN)
+        nudge(page, handle)
+        settle(page)
+        assert figure.evaluate(SHOWN) != before, figure.locator(".live").get_attribute("aria-label")
 
 
 def attempt(act, seen, what, seconds=60):

@@ -57,10 +57,11 @@ def figures():
         "cliff": live.descent(
             "gradient_descent", name="cliff", lr=2 / 101, ranges={"lr": (0.001, 3)}, steps=250
         ),
+        "decay": live.descent("adamw", name="decay", weight_decay=1.0, controls=("weight_decay",)),
     }
 
 
-EVERY = ["race", "full", "steep", "rate", "stepper"]  # cliff is a smaller race
+EVERY = ["race", "full", "steep", "rate", "stepper"]  # cliff and decay are smaller races
 
 
 @pytest.fixture(scope="module")
@@ -607,6 +608,14 @@ def test_an_address_is_held_to_the_limits(show):
     page = show("full", "#full?lr=1e9&step=-4&eps=0")
     assert slider(page, "step size η").get_attribute("aria-valuetext") == "10"
     assert page.locator(".live-count").inner_text() == "step 0 of 60"
+
+
+@pytest.mark.parametrize("value", ["0.3", "0"])
+def test_an_address_may_stand_between_whole_limits(show, value):
+    """A decay that begins at 1, from 0 to 1, is a number all the same."""
+    page = show("decay", f"#decay?weight_decay={value}")
+    told = slider(page, "weight decay λ").get_attribute("aria-valuetext")
+    assert float(told) == float(value)
 
 
 def test_in_jupyterlab_the_button_copies_the_call(browser, show):
