@@ -8,6 +8,7 @@
 All of it is read from the records and the modules' ``claims``; nothing is typed here.
 """
 
+import re
 from dataclasses import dataclass
 
 from . import NAMES, RESULTS, load, module
@@ -110,7 +111,8 @@ def details(found=None):
     """Markdown: a paragraph and a list for each experiment."""
     parts = []
     for e in found or entries():
-        parts.append(f"(ledger-{e.name})=\n**{e.question}** `{e.name}`, Chapter {_link(e)}")
+        question = re.sub(r"\b(b?)eta\b", lambda m: "β" if m[1] else "η", e.question)
+        parts.append(f"(ledger-{e.name})=\n**{question}** `{e.name}`, Chapter {_link(e)}")
         for claim in e.claims:
             source = "" if claim.source == "ours" else f" ({claim.source})"
             text = f"*Claim:* {claim.claim.rstrip('.')}{source}. *Measured:* {claim.measured}."
