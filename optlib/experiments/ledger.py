@@ -124,7 +124,7 @@ def details(found=None):
         parts += [f"- Not fixed before the runs: {e.after}."] if e.after else []
         parts += [f"- Known by then: {e.pilot}."] if e.pilot else []
         parts.append(
-            f"- `python -m optlib.experiments {e.name} --fresh` makes the {e.runs} runs again "
+            f"- `python -m optlib.experiments {e.name} --fresh` makes the {e.runs:,} runs again "
             f"({e.seconds:.0f} s of one core)."
         )
     return "\n\n".join(parts)
