@@ -115,7 +115,8 @@ def details(found=None):
         parts.append(f"(ledger-{e.name})=\n**{question}** `{e.name}`, Chapter {_link(e)}")
         for claim in e.claims:
             source = "" if claim.source == "ours" else f" ({claim.source})"
-            text = f"*Claim:* {claim.claim.rstrip('.')}{source}. *Measured:* {claim.measured}."
+            measured = re.sub(r"(?<![\w.-])-(?=\d)", "−", claim.measured)
+            text = f"*Claim:* {claim.claim.rstrip('.')}{source}. *Measured:* {measured}."
             words = verdict(claim)
             parts.append(f"- **{words[0].upper()}{words[1:]}.** {text}")
         for text in e.criteria.values():
