@@ -487,6 +487,9 @@ def test_the_page_for_instructors_counts_exercises_and_points():
     every = [course.load(name) for name in course.names()]
     exercises, points = sum(len(a.items) for a in every), sum(a.points for a in every)
     assert f"{exercises} exercises and {points:.0f} points" in page
+    partly = page[page.index("An exercise gives all") : page.index("To leave an exercise out")]
+    judged = [i for a in every for i in a.items if EXERCISES[i.exercise].verdict]
+    assert {i.title.split()[0] for i in judged} == set(re.findall(r"\d+\.\d", partly))
 
 
 @pytest.mark.parametrize("options", [[], ["--submissions", "", "--out", ""]])

@@ -42,8 +42,9 @@ def test_an_entry_names_its_page_its_criterion_and_what_it_found(entry):
         assert claim.claim and claim.source and claim.measured
         assert isinstance(claim.verdict, (bool, str))
     text = ledger.details([entry])
-    assert entry.question in text and f"experiments {entry.name} --fresh" in text
-    assert all(claim.measured in text for claim in entry.claims)
+    assert f"**{entry.question[:20]}" in text and f"experiments {entry.name} --fresh" in text
+    plain = text.replace("−", "-")
+    assert all(claim.measured.replace("−", "-") in plain for claim in entry.claims)
 
 
 def test_claims_that_hold_in_part_are_counted_apart():
@@ -59,6 +60,13 @@ def test_a_question_of_ours_is_true_or_false_and_a_paper_is_reproduced_or_not():
     assert ledger.verdict(Claim("x", "ours", "1", False)) == "false"
     assert ledger.verdict(Claim("x", "ours, from chapter 2", "1", True)) == "true"
     assert ledger.verdict(Claim("x", "ours", "1", "to B = 32")) == "to B = 32"
+
+
+def test_letters_of_a_question_are_printed_as_letters():
+    text = ledger.details([made_up(True, question="Is eta below 2 beta?")])
+    assert "**Is η below 2 β?**" in text
+    low = Claim("It falls", "ours", "slope -0.45 [-0.48, -0.42], 64-50-10", True)
+    assert "slope −0.45 [−0.48, −0.42], 64-50-10." in ledger.details([made_up(claims=[low])])
 
 
 def test_words_stand_for_the_verdict_and_do_not_change_the_count():

@@ -230,11 +230,12 @@ def claims(summary):
     )
     return [
         Claim(
-            "Steps S and examples E to one loss lie on (S/S_min − 1)(E/E_min − 1) = 1, the step "
-            "size tuned for each batch size.",
+            r"Steps $S$ and examples $E$ to one loss lie on $(S/S_{\min}-1)(E/E_{\min}-1) = 1$, "
+            "the step size tuned for each batch size.",
             "McCandlish et al. 2018",
-            f"S_min = {summary['steps_min']:.1f}, E_min = {summary['examples_min']:.0f}; root mean "
-            f"square of the residuals {summary['root_mean_square']:.3f} in log S",
+            rf"$S_{{\min}}$ = {summary['steps_min']:.1f}, $E_{{\min}}$ = "
+            f"{summary['examples_min']:,.0f}; root mean square of the residuals "
+            f"{summary['root_mean_square']:.3f} in log $S$",
             summary["hyperbola"],
         ),
         Claim(

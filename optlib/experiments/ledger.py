@@ -8,6 +8,7 @@
 All of it is read from the records and the modules' ``claims``; nothing is typed here.
 """
 
+import re
 from dataclasses import dataclass
 
 from . import NAMES, RESULTS, load, module
@@ -110,10 +111,12 @@ def details(found=None):
     """Markdown: a paragraph and a list for each experiment."""
     parts = []
     for e in found or entries():
-        parts.append(f"(ledger-{e.name})=\n**{e.question}** `{e.name}`, Chapter {_link(e)}")
+        question = re.sub(r"\b(b?)eta\b", lambda m: "β" if m[1] else "η", e.question)
+        parts.append(f"(ledger-{e.name})=\n**{question}** `{e.name}`, Chapter {_link(e)}")
         for claim in e.claims:
             source = "" if claim.source == "ours" else f" ({claim.source})"
-            text = f"*Claim:* {claim.claim.rstrip('.')}{source}. *Measured:* {claim.measured}."
+            measured = re.sub(r"(?<![\w.-])-(?=\d)", "−", claim.measured)
+            text = f"*Claim:* {claim.claim.rstrip('.')}{source}. *Measured:* {measured}."
             words = verdict(claim)
             parts.append(f"- **{words[0].upper()}{words[1:]}.** {text}")
         for text in e.criteria.values():
@@ -122,7 +125,7 @@ def details(found=None):
         parts += [f"- Not fixed before the runs: {e.after}."] if e.after else []
         parts += [f"- Known by then: {e.pilot}."] if e.pilot else []
         parts.append(
-            f"- `python -m optlib.experiments {e.name} --fresh` makes the {e.runs} runs again "
+            f"- `python -m optlib.experiments {e.name} --fresh` makes the {e.runs:,} runs again "
             f"({e.seconds:.0f} s of one core)."
         )
     return "\n\n".join(parts)
