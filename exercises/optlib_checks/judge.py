@@ -167,7 +167,8 @@ def known_mistake(exercise, failures):
             change = {key: value for m in mistakes for key, value in m.change.items()}
             if all(_right(exercise, case, got, change) for case, got in failures):
                 more = ("", " A second slip hides behind it.", " Two more slips hide behind it.")
-                return mistakes[0].hint + more[min(count, 3) - 1]
+                many = f" {count - 1} more slips hide behind it."
+                return mistakes[0].hint + (more[count - 1] if count <= 3 else many)
     return None
 
 
