@@ -10,6 +10,8 @@ end. Without a name of a rule it does so for every line of :data:`CASES`.
 """
 
 import argparse
+import os
+import subprocess
 import sys
 
 import torch
@@ -40,6 +42,7 @@ CASES = (
     {"rule": "momentum", "norm": "batch"},
 )
 DEFAULTS = {"reduction": "mean", "shards": "equal", "clip": "none", "norm": "none"}
+WORDS = {w: f"clip {w}" for w in CLIPS} | {w: f"{w} norm" for w in NORMS}  # as they are printed
 RATES = {"momentum": 0.1, "adam": 0.01, "lars": 10.0, "lamb": 0.02}
 
 
@@ -104,7 +107,7 @@ def train(
         if clip == "before":
             nn.utils.clip_grad_norm_(net.parameters(), CLIP_NORM)
         if world > 1:
-            all_reduce(net.parameters(), reduction, len(rows) / batch_size)
+            all_reduce(net.parameters(), reduction, share=len(rows) / len(joint))
         if clip == "after":
             nn.utils.clip_grad_norm_(net.parameters(), CLIP_NORM)
         optimizer.step()
@@ -128,6 +131,27 @@ def distance(rank, world, **case):
     return float((shared - alone).abs().max())
 
 
+def compared(processes=2):
+    """{case: distance from one process} of every case, run now by torchrun on this machine.
+
+    RuntimeError with what the processes wrote if they fail, or take longer than four minutes.
+    """
+    command = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
+    try:
+        done = subprocess.run(
+            [sys.executable, *command, "-m", __name__],
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=True,
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise RuntimeError(f"{error}\n{str(error.stderr)[-2000:]}") from None
+    lines = (line.rsplit(": ", 1) for line in done.stdout.splitlines())
+    return {case: float(distance) for case, distance in lines}
+
+
 def main(arguments=None):
     """Join the other processes, run the case asked for or all, and print from the first."""
     parser = argparse.ArgumentParser(prog="optlib.data_parallel", description=__doc__)
@@ -143,8 +167,8 @@ def main(arguments=None):
     for case in cases:
         apart = distance(rank, world, **case)
         if rank == 0:
-            words = " ".join(v for k, v in case.items() if DEFAULTS.get(k) != v)
-            print(f"{words}: {apart:.1e}", flush=True)
+            other = (WORDS.get(v, v) for k, v in case.items() if DEFAULTS.get(k) != v)
+            print(f"{' '.join(other)}: {apart:.1e}", flush=True)
     dist.destroy_process_group()
     return 0
 

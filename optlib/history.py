@@ -1,10 +1,11 @@
 """The time-line of optimizers: which method came when, from which paper, and from what it came.
 
-    history.METHODS   every entry, in the order of the years
-    history.tree()    the family tree as SVG, in the page's own colours
-    history.table()   the same as a Markdown table, with the sources
+    history.METHODS    every entry, in the order of the years
+    history.tree()     the family tree as SVG; on a narrow screen as a list
+    history.table()    the same as a Markdown table, with the sources
 
-"Inherits" means: the form of the step contains the other's, or the paper names it as its start.
+"Inherits" means: the step contains the other's, or changes one thing in it, or the paper names the
+other as its start.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ LANES = ("noise", "momentum", "coordinates", "layers", "schedules")
 class Method:
     """One entry. source : key in references.bib, whose year it has. parents : names above it.
 
-    lane : index into LANES. new : what it added, in a few words. chapter : file of the page on it.
+    lane : index into LANES. new : what it added, in a few words. page : file of the page on it.
     """
 
     year: int
@@ -26,7 +27,7 @@ class Method:
     lane: int
     parents: tuple
     new: str
-    chapter: str = ""
+    page: str = ""
 
 
 GD, RM, BALL = "gradient descent", "Robbins–Monro", "heavy ball"
@@ -38,8 +39,24 @@ METHODS = (
     Method(
         1983, "Nesterov", "nesterov1983", 1, (BALL,), "the gradient a step ahead", "04_nesterov"
     ),
-    Method(1992, "averaging", "polyak1992", 4, (RM,), "average the points, not the gradients"),
-    Method(1993, "Rprop", "riedmiller1993", 2, (GD,), "signs, and a step size for each weight"),
+    Method(
+        1992,
+        "averaging",
+        "polyak1992",
+        4,
+        (RM,),
+        "average the points, not the gradients",
+        "10_schedules",
+    ),
+    Method(
+        1993,
+        "Rprop",
+        "riedmiller1993",
+        2,
+        (GD,),
+        "signs, and a step size for each weight",
+        "06_rmsprop",
+    ),
     Method(
         1998,
         "natural gradient",
@@ -52,7 +69,15 @@ METHODS = (
         2011, "AdaGrad", "duchi2011", 2, (RM,), "divide by the root of summed squares", "05_adagrad"
     ),
     Method(2012, "RMSProp", "tieleman2012", 2, ("Rprop",), "Rprop for mini-batches", "06_rmsprop"),
-    Method(2012, "AdaDelta", "zeiler2012", 2, ("AdaGrad",), "forgets; a unit for the step"),
+    Method(
+        2012,
+        "AdaDelta",
+        "zeiler2012",
+        2,
+        ("AdaGrad",),
+        "forgets; a unit for the step",
+        "a_formulas",
+    ),
     Method(
         2013,
         "momenta in deep nets",
@@ -60,6 +85,7 @@ METHODS = (
         1,
         (BALL, "Nesterov"),
         "a β that grows slowly, from a good start",
+        "04_nesterov",
     ),
     Method(
         2015,
@@ -78,22 +104,96 @@ METHODS = (
         ("natural gradient",),
         "a layer's curvature as a product of two matrices",
     ),
-    Method(2016, "NAdam", "dozat2016", 2, ("Adam", "Nesterov"), "Adam that looks ahead"),
-    Method(2017, "LARS", "you2017", 3, (BALL,), "each layer moves a share of its norm"),
-    Method(2017, "SGDR", "loshchilov2017", 4, (RM,), "the rate falls like a cosine, and restarts"),
-    Method(2018, "signSGD", "bernstein2018", 2, ("Rprop",), "signs of mini-batch gradients"),
+    Method(
+        2016, "NAdam", "dozat2016", 2, ("Adam", "Nesterov"), "Adam that looks ahead", "a_formulas"
+    ),
+    Method(
+        2017, "LARS", "you2017", 3, (BALL,), "each layer moves a share of its norm", "09_lars_lamb"
+    ),
+    Method(
+        2017,
+        "SGDR",
+        "loshchilov2017",
+        4,
+        (RM,),
+        "the rate falls like a cosine, and restarts",
+        "10_schedules",
+    ),
+    Method(
+        2018,
+        "signSGD",
+        "bernstein2018",
+        2,
+        ("Rprop",),
+        "signs of mini-batch gradients",
+        "06_rmsprop",
+    ),
     Method(2018, "AMSGrad", "reddi2018", 2, ("Adam",), "the second moment never falls", "07_adam"),
     Method(2018, "Shampoo", "gupta2018", 3, ("AdaGrad",), "one matrix for rows, one for columns"),
-    Method(2018, "SWA", "izmailov2018", 4, ("averaging",), "averages of networks late in training"),
+    Method(
+        2018,
+        "SWA",
+        "izmailov2018",
+        4,
+        ("averaging",),
+        "averages of networks late in training",
+        "10_schedules",
+    ),
     Method(2019, "AdamW", "loshchilov2019", 2, ("Adam",), "decay beside the step", "08_adamw"),
-    Method(2019, "one-cycle", "smith2019", 4, (RM,), "the rate rises first, then falls far"),
-    Method(2020, "RAdam", "liu2020radam", 2, ("Adam",), "a warm-up from the variance of v"),
-    Method(2020, "LAMB", "you2020", 3, ("LARS", "Adam"), "Adam's direction, LARS's length"),
-    Method(2023, "Lion", "chen2023", 2, ("signSGD", "AdamW"), "found by a search over programs"),
-    Method(2024, "Muon", "jordan2024", 3, ("Nesterov", "Shampoo"), "orthogonal steps of matrices"),
+    Method(
+        2019,
+        "one-cycle",
+        "smith2019",
+        4,
+        (RM,),
+        "the rate rises first, then falls far",
+        "10_schedules",
+    ),
+    Method(
+        2020,
+        "RAdam",
+        "liu2020radam",
+        2,
+        ("Adam",),
+        "a warm-up from the variance of v",
+        "a_formulas",
+    ),
+    Method(
+        2020,
+        "LAMB",
+        "you2020",
+        3,
+        ("LARS", "Adam"),
+        "Adam's direction, LARS's length",
+        "09_lars_lamb",
+    ),
+    Method(
+        2023,
+        "Lion",
+        "chen2023",
+        2,
+        ("signSGD", "AdamW"),
+        "found by a search over programs",
+        "a_formulas",
+    ),
+    Method(
+        2024,
+        "Muon",
+        "jordan2024",
+        3,
+        ("Nesterov", "Shampoo"),
+        "orthogonal steps of matrices",
+        "a_formulas",
+    ),
     Method(2024, "SOAP", "vyas2024", 3, ("Shampoo", "Adam"), "Adam in Shampoo's axes"),
     Method(
-        2024, "schedule-free", "defazio2024", 4, ("averaging",), "averaging in place of a schedule"
+        2024,
+        "schedule-free",
+        "defazio2024",
+        4,
+        ("averaging",),
+        "averaging in place of a schedule",
+        "10_schedules",
     ),
 )
 
@@ -107,21 +207,36 @@ CENTRES = (83, 190, 291, 373, 456)  # of the columns
 ROW, TOP, WIDTH, LETTER, TRACK = 25, 44, 502, 6.2, 4
 
 
+STYLE = """<style>
+.family-tree { display: block; }
+.family-list, .family-list ul { list-style: none; margin: 0; padding: 0; }
+.family-list { display: none; font-family: system-ui, sans-serif; font-size: 0.9rem; }
+.family-list ul { margin-left: 0.2rem; padding-left: 0.75rem; border-left: 1px solid; }
+.family-list li { margin: 0.35rem 0 0; line-height: 1.3; }
+.family-list small { font-variant-numeric: tabular-nums; }
+@media (max-width: 600px) {
+  .family-list { display: block; }
+  .family-tree { display: none; }
+}
+</style>"""
+
+
 def table():
     """The time-line as a Markdown table; sources are citations."""
-    lines = ["| year | method | what was new | inherits from | source |", "|---|---|---|---|---|"]
+    lines = ["| year | method | what was new | inherits from |", "|---|---|---|---|"]
     for m in METHODS:
-        name = f"[{m.name}]({m.chapter}.ipynb)" if m.chapter else m.name
-        cells = (m.year, name, m.new, ", ".join(m.parents) or "–", f"{{cite:t}}`{m.source}`")
+        name = f"[{m.name}]({m.page}.ipynb)" if m.page else m.name
+        cells = (m.year, f"{name} {{cite:p}}`{m.source}`", m.new, ", ".join(m.parents) or "–")
         lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
-    return "\n".join(lines)
+    return "\n".join(['<div class="narrow">', "", *lines, "", "</div>"])
 
 
 def tree():
-    """The family tree as an SVG element: years run downwards, a column for each kind of idea.
+    """The family tree as HTML: a drawing, and below 600 px of width a list in its place.
 
-    Every row holds one method, so what leaves it may run along the row; what a method passes on to
-    a column goes down in the gap to the left of that column.
+    Years run downwards, a column for each kind of idea. Every row holds one method, so what leaves
+    it may run along the row; what a method passes on to a column goes down in the gap to the left
+    of that column.
     """
     places = {m.name: (CENTRES[m.lane], TOP + ROW * k) for k, m in enumerate(METHODS)}
     edges = [_trunk(places, *trunk) for trunk in _trunks()]
@@ -133,13 +248,25 @@ def tree():
         "The table that follows says the same in words."
     )
     return (
-        '<div style="overflow-x:auto" tabindex="0" role="group" aria-label="Family tree">'
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(about)}" '
-        'style="display:block;width:100%;min-width:27rem;max-width:44rem;margin:0 auto;'
+        f'<div>{STYLE}<svg class="family-tree" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'aria-label="{escape(about)}" style="width:100%;max-width:44rem;margin:0 auto;'
         'color:inherit;font-family:system-ui,sans-serif;font-size:10.5px">'
         + "".join(heads + edges + nodes)
-        + "</svg></div>"
+        + f'</svg><ul class="family-list">{_branch(None)}</ul></div>'
     )
+
+
+def _branch(parent):
+    """Items of a list: what came of a method first of all, each with its own descendants."""
+    items = []
+    for m in METHODS:
+        if next(iter(m.parents), None) != parent:
+            continue
+        others = f" <small>(also from {', '.join(m.parents[1:])})</small>" if m.parents[1:] else ""
+        below = _branch(m.name)
+        inner = f"<ul>{below}</ul>" if below else ""
+        items.append(f"<li><small>{m.year}</small> {escape(m.name)}{others}{inner}</li>")
+    return "".join(items)
 
 
 def _trunks():

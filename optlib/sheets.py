@@ -134,6 +134,70 @@ def counted():
 
 # ------------------------------------------------------------------------------ formula sheet
 
+# The headings of the sheet and the rules under each.
+GROUPS = {
+    "Gradient descent": ("gradient_descent",),
+    "Momentum": ("momentum", "polyak_momentum", "damped_momentum", "sgd_torch"),
+    "Nesterov": ("nesterov", "nesterov_torch", "nesterov_keras"),
+    "AdaGrad and AdaDelta": ("adagrad", "adadelta", "adagrad_optax", "adagrad_keras"),
+    "RMSProp": (
+        "rmsprop", "rmsprop_centered", "rmsprop_momentum",
+        "rmsprop_torch", "rmsprop_optax", "rmsprop_keras",
+    ),
+    "Adam": ("adam", "adam_keras"),
+    "AMSGrad, AdaMax, NAdam, RAdam": (
+        "amsgrad", "adamax", "nadam", "radam",
+        "amsgrad_torch", "amsgrad_optax", "amsgrad_keras",
+        "adamax_keras", "nadam_keras", "nadam_optax", "radam_optax",
+    ),
+    "AdamW and SGDW": ("adamw", "sgdw", "adamw_keras", "adamw_paper", "sgdw_paper"),
+    "LARS and LAMB": (
+        "lars", "lamb",
+        "lars_timm", "lars_optax", "lars_pytorch_optimizer",
+        "lamb_optax", "lamb_timm", "lamb_pytorch_optimizer", "lamb_keras",
+    ),
+    "Lion and Muon": ("lion", "muon", "lion_keras", "muon_torch", "muon_optax", "muon_keras"),
+}  # fmt: skip
+
+
+def _is_convention(name):
+    """Whether a rule is a library's or paper's variant of another one."""
+    return rules.get(name).fn.__module__.endswith(".conventions")
+
+
+def _target(name):
+    return f"formula-{re.sub(r'[^a-z0-9]+', '-', name.lower())}"
+
+
+def contents():
+    """Markdown: every rule and schedule as a link to its entry; variants of a group share one."""
+    lines = []
+    for title, names in GROUPS.items():
+        links = [_link(_target(n), f"<code>{n}</code>") for n in names if not _is_convention(n)]
+        variants = sum(map(_is_convention, names))
+        if variants:
+            words = "1 variant" if variants == 1 else f"{variants} variants"
+            links.append(_link(f"{_target(title)}-variants", words))
+        lines.append(f"- *{title}:* " + ", ".join(links))
+    links = ", ".join(_link(_target(n), f"<code>{n}</code>") for n in schedules.ALL)
+    return "\n".join([*lines, f"- *Schedules:* {links}"])
+
+
+def _link(target, words):
+    return f'<a href="#{target}">{words}</a>'
+
+
+def group(title):
+    """Markdown: the entries of a group; the variants of libraries and papers are folded."""
+    own = [sheet(rules.get(n)) for n in GROUPS[title] if not _is_convention(n)]
+    variants = [n for n in GROUPS[title] if _is_convention(n)]
+    if not variants:
+        return "\n".join(own)
+    names = ", ".join(f"<code>{name}</code>" for name in variants)
+    folded = "\n".join(sheet(rules.get(name)) for name in variants)
+    head = f'<details id="{_target(title)}-variants"><summary>As libraries or papers vary it: '
+    return "\n".join([*own, f"{head}{names}</summary>\n\n{folded}\n</details>"])
+
 
 def bytes_per_parameter(rule):
     """Bytes of state per parameter in float32: 4 for each state that differs between coordinates.
@@ -173,19 +237,9 @@ def checks(rule):
     for library in dict.fromkeys(row.library for row in rows):
         own = [row for row in rows if row.library == library]
         cases = sum(len(set(compared.KINDS) - set(row.without)) for row in own)
-        how = "run beside" if library in compared.EXACT else "recorded steps of"
-        loosest = max(row.tolerance for row in own)
-        calls = "call" if len(own) == 1 else "calls"
-        parts.append(f"{how} {library}, {len(own)} {calls}, {cases} paths, to {number(loosest)}")
-    return "; ".join(parts)
-
-
-def backends(rule):
-    """Where a rule runs and into what it is translated."""
-    everywhere = "NumPy, torch, JAX"
-    if rule.name in rules.MATRIX_ONLY:
-        return f"{everywhere}; LaTeX. No JavaScript, no sweep, no SymPy: matrices only"
-    return f"{everywhere}, SymPy; LaTeX, JavaScript"
+        recorded = "" if library in compared.EXACT else ", recorded"
+        parts.append(f"{library}, {cases} paths{recorded}")
+    return f"{'; '.join(parts)}; to {number(max(row.tolerance for row in rows))}"
 
 
 def sheet(rule):
@@ -194,13 +248,13 @@ def sheet(rule):
     state = ", ".join(f"${syntax.latex_name(k)}$" for k in rule.state) or "none"
     facts = {
         "Defaults": hyper,
-        "State": f"{state}; {bytes_per_parameter(rule)} bytes per parameter in float32",
+        "State": f"{state}; {bytes_per_parameter(rule)} bytes per parameter",
         "Source": source(rule) or "the library that it is named after",
         "Held to": checks(rule),
-        "Runs on": backends(rule),
     }
     lines = "\n".join(f"- *{name}:* {text}" for name, text in facts.items())
-    return f"**`{rule.name}`.** {_first_line(rule)}\n\n{formula(rule)}\n{lines}\n"
+    head = f'<span id="{_target(rule.name)}"></span>**`{rule.name}`.** {_first_line(rule)}'
+    return f"{head}\n\n{formula(rule)}\n{lines}\n"
 
 
 def _first_line(rule):
@@ -221,15 +275,11 @@ _NAME = re.compile(r"`[^`]*`|\$[^$]*\$|eps-hat|[^\W_]+(?:_\w+)*(?:_\{[^}]*\})?")
 def _letters(text):
     """The names of a docstring as the letters of the formula; code and mathematics stay.
 
-    >>> _letters("1 - beta1, with `lr` or lr")
-    '1 - β₁, with `lr` or η'
+    >>> _letters("of 1 - beta1, with `lr` or lr")
+    'of 1\xa0−\xa0β₁, with `lr` or η'
     """
-    return _NAME.sub(lambda name: _LETTERS.get(name[0], name[0]), text)
-
-
-def entries(*names):
-    """Entries of the formula sheet, by name."""
-    return "\n".join(sheet(rules.get(name)) for name in names)
+    letters = _NAME.sub(lambda name: _LETTERS.get(name[0], name[0]), text)
+    return letters.replace(" - ", "\xa0−\xa0")  # a minus, on the line of its numbers
 
 
 def coverage():
@@ -258,5 +308,6 @@ def schedule_sheet(*names):
             f"`{k}`" if v is inspect.Parameter.empty else f"`{k}={number(v)}`"
             for k, v in s.arguments.items()
         )
-        parts.append(f"**`{name}`** ({arguments}). {_first_line(s)}\n\n{formula(s)}")
+        head = f'<span id="{_target(name)}"></span>**`{name}`** ({arguments}). {_first_line(s)}'
+        parts.append(f"{head}\n\n{formula(s)}")
     return "\n".join(parts)

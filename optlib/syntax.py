@@ -45,7 +45,7 @@ class UnknownSyntax(SyntaxError):
 
 
 def code(thing):
-    """The source of a rule or schedule without its docstring, to be shown in a page.
+    """The source of a rule, schedule or function without its docstring, to be shown in a page.
 
     >>> from optlib.rules import gradient_descent
     >>> print(code(gradient_descent))
@@ -55,7 +55,7 @@ def code(thing):
         return theta
     """
     thing = getattr(thing, "schedule", thing)
-    text = _source_lines(thing.fn)
+    text = _source_lines(getattr(thing, "fn", thing))
     lines = text.splitlines()
     first = ast.parse(text).body[0].body[0]
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):

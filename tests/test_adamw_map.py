@@ -43,7 +43,9 @@ def test_the_papers_page_holds_torchs_runs_sheared():
             expected = valley("decoupled", np.log10(r["lr"]), np.log10(r["weight_decay"] / r["lr"]))
             assert r["test_error"] == pytest.approx(expected + 1e-4 * r["seed"], abs=1e-4)
     assert {r["map"] for r in shown} == {
-        f"{net}, {form}" for net in ("plain", "layer_norm") for form in adamw_map.FORMS
+        f"{net}, {form}"
+        for net in ("plain", "LayerNorm")
+        for form in ("L2", "λ of torch", "λ of the paper")
     }
 
 
@@ -74,7 +76,7 @@ def test_a_diverged_run_counts_as_all_wrong():
     for r in runs:
         if (r["net"], r["form"], r["seed"]) == ("plain", "l2", 0):
             r["result"] = {"test_error": None, "diverged": 7}
-    worst = [r for r in adamw_map.pages(runs) if (r["map"], r["seed"]) == ("plain, l2", 0)]
+    worst = [r for r in adamw_map.pages(runs) if (r["map"], r["seed"]) == ("plain, L2", 0)]
     assert {r["test_error"] for r in worst} == {1.0}
 
 

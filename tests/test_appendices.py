@@ -28,12 +28,25 @@ def code(name):
 
 
 def test_every_rule_stands_once_on_the_formula_sheet():
-    named = re.findall(r"sheets\.entries\(([^)]*)\)", code("a_formulas.ipynb"), re.DOTALL)
-    found = [name for part in named for name in re.findall(r'"(\w+)"', part)]
+    found = [name for names in sheets.GROUPS.values() for name in names]
     assert sorted(found) == sorted(rules.ALL)
+    shown = re.findall(r'sheets\.group\("(.*)"\)', code("a_formulas.ipynb"))
+    titles = re.findall(r"^## (.*)", markdown("a_formulas.ipynb"), re.M)
+    assert shown == list(sheets.GROUPS) == titles[: len(shown)]
     assert "schedule_sheet(*schedules.ALL)" in code("a_formulas.ipynb")
     text = sheets.schedule_sheet(*schedules.ALL)
     assert all(f"**`{name}`**" in text for name in schedules.ALL)
+
+
+def test_the_contents_of_the_formula_sheet_lead_to_all_entries():
+    page = "\n".join([*map(sheets.group, sheets.GROUPS), sheets.schedule_sheet(*schedules.ALL)])
+    places = re.findall(r'\bid="([\w-]+)"', page)
+    assert len(set(places)) == len(places)
+    links = re.findall(r'href="#([\w-]+)"', sheets.contents())
+    assert set(links) <= set(places) and len(set(links)) == len(links)
+    folded = re.findall(r"</summary>.*?</details>", page, re.S)
+    inside = re.findall(r'\bid="([\w-]+)"', "\n".join(folded))
+    assert set(places) - set(links) == set(inside), "an entry is linked, or folded with its group"
 
 
 @pytest.mark.parametrize("rule", rules.ALL.values(), ids=lambda r: r.name)
@@ -129,6 +142,11 @@ def symbol_table():
     return part
 
 
+def prose(text):
+    """A page without its blocks of code and its code in line; directives keep their content."""
+    return re.sub(r"(?s:```\w.*?```)|`[^`\n]*`", "", text)
+
+
 LETTER = re.compile(
     r"\\((?:var)?(?:alpha|beta|[gG]amma|[dD]elta|epsilon|zeta|eta|[tT]heta|kappa|[lL]ambda|mu|nu|"
     r"[xX]i|rho|[sS]igma|tau|[pP]hi|chi|[pP]si|[oO]mega))(?![A-Za-z])"
@@ -138,9 +156,35 @@ LETTER = re.compile(
 def test_every_greek_letter_of_the_chapters_is_in_the_list():
     listed = set(LETTER.findall(symbol_table()))
     for path in sorted(CHAPTERS.glob("[01]*.ipynb")):
-        text = re.sub(r"```.*?```|`[^`]*`", "", markdown(path.name), flags=re.DOTALL)
-        used = set(LETTER.findall(text))
+        used = set(LETTER.findall(prose(markdown(path.name))))
         assert used <= listed, f"{path.name}: {sorted(used - listed)}"
+
+
+def letters(text):
+    """The Latin letters of a text's formulas, words and names of functions left out."""
+    text = prose(text)
+    formulas = re.findall(r"\$\$.*?\$\$|(?<!\\)\$[^$]+\$", text, re.DOTALL)
+    words = r"\\(?:text|operatorname|mathrm(?=\{diag)|begin|end)\*?\{[^}]*\}|\\[A-Za-z]+"
+    return set(re.findall(r"[A-Za-z]", re.sub(words, " ", " ".join(formulas))))
+
+
+def test_every_letter_of_a_chapter_is_in_the_list_or_under_its_chapter():
+    rows = symbol_table().split("(notation-chapters)=")
+    everywhere = letters(
+        "".join(line.split("|")[1] for line in rows[0].splitlines() if "|" in line)
+    )
+    assert {"g", "H", "u"} <= everywhere and "K" not in everywhere
+    own = dict(re.findall(r"^- \[Chapter \d+\]\((\w+)\): (.*)$", rows[1], re.M))
+    for path in sorted(CHAPTERS.glob("[01]*.ipynb")):
+        unknown = letters(markdown(path.name)) - everywhere - letters(own.get(path.stem, ""))
+        assert not unknown, f"{path.name}: {sorted(unknown)}"
+
+
+def test_no_letter_stands_under_a_chapter_that_does_not_use_it():
+    own = symbol_table().split("(notation-chapters)=")[1]
+    for name, words in re.findall(r"^- \[Chapter \d+\]\((\w+)\): (.*)$", own, re.M):
+        unused = letters(words) - letters(markdown(f"{name}.ipynb"))
+        assert not unused, f"{name}: {sorted(unused)}"
 
 
 def test_every_symbol_of_a_rule_is_in_the_list():

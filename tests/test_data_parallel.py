@@ -1,9 +1,5 @@
 """Two processes and one: what torchrun prints, and the parts that run without it."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
 from torch import nn
@@ -13,23 +9,8 @@ from optlib import data_parallel
 SAME = 1e-12
 
 
-def torchrun():
-    """{case: distance from one process}, as the script prints them, started by torchrun."""
-    command = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    done = subprocess.run(
-        [sys.executable, *command, "-m", "optlib.data_parallel"],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    lines = (line.rsplit(": ", 1) for line in done.stdout.splitlines())
-    return {case: float(distance) for case, distance in lines}
-
-
 def test_equal_shards_and_the_mean_are_one_process_and_nothing_else_is():
-    distances = torchrun()
+    distances = data_parallel.compared()
     assert len(distances) == len(data_parallel.CASES)
     same = {case for case, distance in distances.items() if distance < SAME}
     assert same == {
@@ -37,13 +18,19 @@ def test_equal_shards_and_the_mean_are_one_process_and_nothing_else_is():
         "lars",
         "lamb",
         "momentum unequal weighted",
-        "momentum after",
-        "momentum layer",
+        "momentum clip after",
+        "momentum layer norm",
     }
     for case in set(distances) - same - {"lamb sum"}:
         assert distances[case] > 1e-2, case
     # LAMB is blind to the gradients' scale but for eps: it hides the wrong reduction.
     assert 1e-8 < distances["lamb sum"] < 1e-2
+
+
+def test_processes_that_fail_say_why(monkeypatch):
+    monkeypatch.setattr(data_parallel, "__name__", "optlib.no_such_module")
+    with pytest.raises(RuntimeError, match="no_such_module"):
+        data_parallel.compared()
 
 
 def test_the_reduction_divides_by_the_number_of_processes(monkeypatch):

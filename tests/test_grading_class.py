@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from attacks.notebooks import ASSIGNMENT, SOLVED, STUB, text
+from optlib_checks import EXERCISES
 from optlib_checks.regions import student_version
 from optlib_grading import batch, course, gradescope, kernel, samples, sandbox, submissions
 from optlib_grading.__main__ import main
@@ -470,6 +471,22 @@ def test_the_ten_samples_earn_what_the_page_for_instructors_says(tmp_path, quick
     _, totals = grade(tmp_path / "in", tmp_path / "out", due=due, percent=10)
     assert {name: total.points for name, total in totals.items()} == said
     assert len(said) == 10
+
+
+def test_the_page_for_instructors_counts_exercises_and_points():
+    page = (course.ROOT.parent / "chapters" / "z_for_instructors.md").read_text("utf-8")
+    rows = re.findall(r"^\| \[\d+\]\(\.\./exercises/(\w+)/.*?\) \| ([\d |]+) \|$", page, re.M)
+    assert [name for name, _ in rows] == course.names()
+    kinds = ({"function"}, {"numbers", "choice"}, {"array", "tests"})
+    for name, numbers in rows:
+        items = course.load(name).items
+        reads = [EXERCISES[item.exercise].reads for item in items]
+        found = [len(items), sum(item.points for item in items)]
+        found += [sum(kind in group for kind in reads) for group in kinds]
+        assert [int(number) for number in numbers.split("|")] == found, name
+    every = [course.load(name) for name in course.names()]
+    exercises, points = sum(len(a.items) for a in every), sum(a.points for a in every)
+    assert f"{exercises} exercises and {points:.0f} points" in page
 
 
 @pytest.mark.parametrize("options", [[], ["--submissions", "", "--out", ""]])

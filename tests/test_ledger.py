@@ -21,6 +21,7 @@ def made_up(*verdicts, **changes):
         "question": "Does it?",
         "claims": claims,
         "criteria": {"criterion": "at least half"},
+        "fixed": "before the runs",
         "after": "",
         "pilot": "",
         "runs": 12,
@@ -60,9 +61,28 @@ def test_a_question_of_ours_is_true_or_false_and_a_paper_is_reproduced_or_not():
     assert ledger.verdict(Claim("x", "ours", "1", "to B = 32")) == "to B = 32"
 
 
+def test_words_stand_for_the_verdict_and_do_not_change_the_count():
+    found = made_up(True, False)
+    found.claims.append(Claim("claim 2", "Someone 2020", "0 of 4", False, words="not shown"))
+    assert ledger.verdict(found.claims[-1]) == "not shown"
+    assert found.held == "1 of 3" and "1 held, 2 did not, 0 held in part" in ledger.total([found])
+    assert "- **Not shown.** *Claim:* claim 2" in ledger.details([found])
+
+
+def test_every_row_of_the_overview_leads_to_its_entry():
+    rows, text = ledger.overview(ENTRIES), ledger.details(ENTRIES)
+    for name in NAMES:
+        assert f"| [{name}](ledger-{name}) |" in rows
+        assert f"(ledger-{name})=\n**" in text
+
+
 def test_what_was_not_fixed_before_is_said():
     before = ledger.details([made_up(True)])
     assert "Criterion, fixed before the runs: at least half" in before
+    later = ledger.details([made_up(True, fixed="after two pilots")])
+    assert "Criterion, fixed after two pilots: at least half" in later
+    pilot = made_up(True, criteria={"criterion": "fixed after a pilot: at least half"})
+    assert "- Criterion: fixed after a pilot: at least half." in ledger.details([pilot])
     after = ledger.details([made_up(True, after="the grid was widened")])
     assert "fixed before the runs: at least half" not in after
     assert "Not fixed before the runs: the grid was widened." in after

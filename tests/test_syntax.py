@@ -68,6 +68,12 @@ def test_trace_gives_every_line_and_the_same_step():
     np.testing.assert_allclose([v for _, v in lines], [0.4, 0.016, 4, 16, 0.999], rtol=1e-11)
 
 
+def test_code_of_a_plain_function_comes_without_its_docstring():
+    shown = syntax.code(one_step).splitlines()
+    assert shown[0] == "def one_step(r, theta, g, state, t, **hyper):"
+    assert shown[1] == "    n = len(theta)"
+
+
 def test_look_ahead_is_translated_from_its_lambda():
     @rule(at=lambda theta, u, *, lr, beta: theta - lr * beta * u)
     def ahead(theta, g, u=0, *, t, lr=0.1, beta=0.9):

@@ -369,6 +369,7 @@ def _unknown_decay(
     *,
     kind="decoupled",
     times_lr=False,
+    scheduled=False,
     updated=False,
     corrected=True,
     weight_decay=0.02,
@@ -390,7 +391,8 @@ def _unknown_decay(
         moved = theta - lr[t - 1] * m_hat / (math.sqrt(v_hat) + eps)
         if kind == "decoupled":
             taken = weight_decay * moved if updated else pull
-            moved = moved - taken * (lr[t - 1] if times_lr else 1.0)
+            rate = lr[t - 1] if times_lr else lr[t - 1] / lr[0] if scheduled else 1.0
+            moved = moved - taken * rate
         theta = moved
         path.append(theta)
     return (np.array(path),)
@@ -433,6 +435,11 @@ which_decay = Exercise(
             {"times_lr": True},
             "your decay is multiplied by lr. By what share does the recorded θ shrink in its "
             "first step?",
+        ),
+        Mistake(
+            {"scheduled": True},
+            "your decay falls with lr, as the paper's does along a schedule. Compare step 26, "
+            "where lr falls tenfold.",
         ),
         Mistake(
             {"updated": True},

@@ -10,6 +10,11 @@ def _norm(x):
     return float(np.linalg.norm(np.ravel(x)))
 
 
+def _stretch(x):
+    """The largest singular value of a matrix, the norm of a vector."""
+    return float(np.linalg.norm(x, 2))
+
+
 def _trust_ratio(
     theta,
     g,
@@ -21,9 +26,11 @@ def _trust_ratio(
     below="sum",
     squared=False,
     largest=False,
+    spectral=False,
     scaled=True,
 ):
     size = (lambda x: float(np.max(np.abs(x), initial=0.0))) if largest else _norm
+    size = _stretch if spectral else size
     w, grad = size(theta), size(g)
     if below == "together":
         grad = size(g + weight_decay * theta)
@@ -103,6 +110,11 @@ trust_ratio = Exercise(
         ),
         Mistake({"squared": True}, "the root is missing: these are squares of norms."),
         Mistake({"largest": True}, "the norm is the root of the sum of squares, not the largest."),
+        Mistake(
+            {"spectral": True},
+            "right for vectors. np.linalg.norm(x, 2) of a matrix is its largest singular value; "
+            "leave the 2 out.",
+        ),
         Mistake({"scaled": False}, "trust is missing: multiply the quotient by τ."),
     ),
 )
@@ -143,6 +155,9 @@ def _lamb(
         if quotient is None:
             good = w > 0 and size > 0
             quotient = w / size if good else {"one": 1.0, "zero": 0.0}[zero]
+        if decay == "first":
+            theta = theta - lr * weight_decay * theta
+            quotient = _norm(theta) / size if theta.any() and size > 0 else 1.0
         if ratio == "clipped":
             quotient = min(quotient, 1.0)
         if ratio == "coordinate":
@@ -226,6 +241,11 @@ lamb = Exercise(
         Mistake(
             {"decay": "apart"},
             "the decay stands beside the quotient; in LAMB it is stretched along with r.",
+        ),
+        Mistake(
+            {"decay": "first"},
+            "you shrink θ first, as AdamW may; in LAMB the decay is a part of r, and stretched "
+            "with it.",
         ),
         Mistake({"corrected": False}, "the bias correction of m and v is missing."),
         Mistake({"place": "inside"}, "ε stands inside the root; LAMB adds it to √v̂."),
@@ -437,10 +457,13 @@ def _all_reduce(
         joint = np.sum(means, axis=0)
     else:
         joint = rows @ means
+    if clip == "each":
+        return (np.clip(joint, -limit, limit),)
     return (_clipped(joint, limit, long, squares) if clip == "after" else joint,)
 
 
 def _clipped(g, limit, long, squares):
+    """g cut to the length limit; long: only if it is longer."""
     size = _norm(g) ** (2 if squares else 1)
     if long and size <= limit:
         return g
@@ -497,6 +520,10 @@ all_reduce = Exercise(
             {"clip": "before"},
             "you clip each worker's gradient, and then average. One process with the joint batch "
             "clips once, after.",
+        ),
+        Mistake(
+            {"clip": "each"},
+            "you cut every number to ±`limit`, which turns the gradient. Cut its length.",
         ),
         Mistake({"clip": "never"}, "nothing is clipped: a longer gradient is cut to `limit`."),
         Mistake(

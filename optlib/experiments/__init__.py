@@ -17,6 +17,7 @@ Each experiment is a module here with
 
     CHAPTER      the page that shows it
     NOT_FIXED_BEFORE  only where the criterion was changed after results were seen: what was
+    PILOT        what was known before the runs, where PARAMETERS does not say it
     PARAMETERS   everything that fixes the runs, the criterion included
     plan(done)   the settings of all runs, given the runs finished so far: list of small dicts
     one(**settings) -> result, numbers and lists only

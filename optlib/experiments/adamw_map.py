@@ -22,6 +22,8 @@ FORMS = {
     "lr*wd": "AdamW as torch has it: a weight shrinks by the factor 1 - eta lambda a step",
     "wd": "AdamW as the paper has it: by the factor 1 - lambda, whatever eta is",
 }
+TITLES = {"l2": "L2", "lr*wd": "λ of torch", "wd": "λ of the paper"}
+NETS = {"plain": "plain", "layer_norm": "LayerNorm"}
 PARAMETERS = {
     "task": (
         "digits: the first 250 training examples, a random 15 % of their labels replaced by wrong "
@@ -142,7 +144,7 @@ def one(net, form, lr, weight_decay, seed):
 def pages(runs):
     """The runs of the three maps of each net, lambda in each map's own units -> list of dicts.
 
-    Each has "map" (net and form), net, form, lr, weight_decay, seed and test_error.
+    Each has "map" (net and form, in words), net, form, lr, weight_decay, seed and test_error.
     """
     found = {(r["net"], r["form"], r["lr"], r["weight_decay"], r["seed"]): r for r in runs}
     out = []
@@ -155,7 +157,7 @@ def pages(runs):
                     run = found[net, name, value(e), kept, seed]
                     out.append(
                         {
-                            "map": f"{net}, {form}",
+                            "map": f"{NETS[net]}, {TITLES[form]}",
                             "net": net,
                             "form": form,
                             "lr": value(e),

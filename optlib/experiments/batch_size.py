@@ -225,7 +225,9 @@ def summary(runs):
 
 def claims(summary):
     """The ledger's lines."""
-    gain = summary["accuracy_gain"]
+    gain = "{mean:+.2f} [{low:+.2f}, {high:+.2f}]".format(
+        **{key: 100 * summary["accuracy_gain"][key] for key in ("mean", "low", "high")}
+    )
     return [
         Claim(
             "Steps S and examples E to one loss lie on (S/S_min − 1)(E/E_min − 1) = 1, the step "
@@ -244,8 +246,8 @@ def claims(summary):
         Claim(
             "Mini-batch noise is a regulariser: small batches generalise better.",
             "*An Engineer's Guide to Deep Learning Optimizers*",
-            f"test accuracy of the three smallest minus the three largest batch sizes "
-            f"{gain['mean']:.4f} [{gain['low']:.4f}, {gain['high']:.4f}]",
+            f"test accuracy, three smallest minus three largest batch sizes: {gain} points",
             summary["small_batches_generalise_better"],
+            words="" if summary["small_batches_generalise_better"] else "not shown at this scale",
         ),
     ]

@@ -196,7 +196,7 @@ def claims(summary):
     return [
         Claim(
             "Forgetting pays where the problem changes.",
-            "ours",
+            "ours, from a sentence of *Dive into Deep Learning*",
             f"loss on changing pixels: RMSProp {loss(changing, 'rmsprop')}, AdaGrad "
             f"{loss(changing, 'adagrad')}",
             summary["pays"],

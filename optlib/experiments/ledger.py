@@ -21,8 +21,8 @@ OWN = {True: "true", False: "false"}  # of a question that is ours
 class Entry:
     """One experiment of the ledger.
 
-    criteria : {name: text}, fixed before the runs. after : what was not, "" if all was. pilot :
-    what was known by then, "" if nothing is on record.
+    criteria : {name: text}. fixed : when that was. after : what was not fixed then, "" if all was.
+    pilot : what was known by then, "" if nothing is on record.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Entry:
     question: str
     claims: list
     criteria: dict
+    fixed: str
     after: str
     pilot: str
     runs: int
@@ -57,8 +58,9 @@ def entry(name, folder=RESULTS):
         record["question"],
         claims,
         {key: text for key, text in parameters.items() if key.startswith("criterion")},
+        parameters.get("fixed", "before the runs"),
         getattr(experiment, "NOT_FIXED_BEFORE", parameters.get("changed", "")),
-        parameters.get("pilot", parameters.get("fixed", "")),
+        getattr(experiment, "PILOT", parameters.get("pilot", "")),
         len(record["runs"]),
         record["seconds"],
     )
@@ -71,6 +73,8 @@ def entries():
 
 def verdict(claim):
     """The verdict of a claim in words."""
+    if claim.words:
+        return claim.words
     if isinstance(claim.verdict, str):
         return claim.verdict
     return (OWN if claim.source.startswith("ours") else VERDICTS)[claim.verdict]
@@ -90,13 +94,14 @@ def total(found=None):
 
 
 def overview(found=None):
-    """A Markdown table: experiment, chapter, how many claims held, runs and time."""
+    """A Markdown table: experiment (linked to its entry), chapter, claims that held, runs, time."""
     lines = [
         "| experiment | chapter | claims that held | runs | minutes |",
         "|---|---|---|---|---|",
     ]
     for e in found or entries():
-        cells = (e.name, _link(e), e.held, e.runs, f"{e.seconds / 60:.1f}")
+        name = f"[{e.name}](ledger-{e.name})"
+        cells = (name, _link(e), e.held, f"{e.runs:,}", f"{e.seconds / 60:.1f}")
         lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
     return "\n".join(lines)
 
@@ -105,17 +110,17 @@ def details(found=None):
     """Markdown: a paragraph and a list for each experiment."""
     parts = []
     for e in found or entries():
-        parts.append(f"**{e.question}** `{e.name}`, Chapter {_link(e)}")
+        parts.append(f"(ledger-{e.name})=\n**{e.question}** `{e.name}`, Chapter {_link(e)}")
         for claim in e.claims:
             source = "" if claim.source == "ours" else f" ({claim.source})"
             text = f"*Claim:* {claim.claim.rstrip('.')}{source}. *Measured:* {claim.measured}."
             words = verdict(claim)
             parts.append(f"- **{words[0].upper()}{words[1:]}.** {text}")
         for text in e.criteria.values():
-            said = e.after or text.startswith("fixed")
-            parts.append(f"- Criterion{'' if said else ', fixed before the runs'}: {text}.")
+            said = e.after or "fixed after" in text or "fixed before" in text
+            parts.append(f"- Criterion{'' if said else f', fixed {e.fixed}'}: {text}.")
         parts += [f"- Not fixed before the runs: {e.after}."] if e.after else []
-        parts += [f"- Before that: {e.pilot}."] if e.pilot else []
+        parts += [f"- Known by then: {e.pilot}."] if e.pilot else []
         parts.append(
             f"- `python -m optlib.experiments {e.name} --fresh` makes the {e.runs} runs again "
             f"({e.seconds:.0f} s of one core)."

@@ -124,6 +124,7 @@ def claims(summary):
     means = [summary["by_rule"]["nesterov_torch"][lr]["mean"] for lr in held["nesterov_torch"]]
     count = {rule: f"{len(held[rule])} of {len(rows)}" for rule, rows in summary["by_rule"].items()}
     diverged = sum(row["diverged"] for row in summary["by_rule"]["momentum"].values())
+    nesterov_only = len(held["nesterov_torch"]) >= 2 and not summary["reproduced"]
     return [
         Claim(
             "With momentum the sharpness ends at the method's own limit: (2 + 2β)/η for the heavy "
@@ -133,5 +134,6 @@ def claims(summary):
             f"{np.mean(means):.3f} of its limit; heavy ball {count['momentum']}, {diverged} of its "
             "runs diverged",
             summary["reproduced"],
+            words="not reproduced for both; Nesterov's part holds" if nesterov_only else "",
         )
     ]

@@ -156,5 +156,6 @@ def claims(summary):
             "CS231n, notes on neural networks",
             "; ".join(found),
             summary["holds"],
+            words="" if summary["holds"] else "not consistently",
         )
     ]

@@ -16,14 +16,16 @@ class Claim:
     """One line of the reproduction ledger.
 
     claim : what was claimed, in our words. source : who claims it, "Cohen et al. 2021", or "ours".
-    measured : our number, from the summary. verdict : True if the criterion fixed before the runs
-        says that the claim held here, False if not, or the few words that say on what condition.
+    measured : our number, from the summary. verdict : True if the criterion says that the claim
+        held here, False if not, or the few words that say on what condition it did.
+    words : the verdict as the chapter has it, where "not reproduced" or "false" would say too much.
     """
 
     claim: str
     source: str
     measured: str
     verdict: bool | str
+    words: str = ""
 
 
 def execute(name, *, jobs=None, fresh=False, progress=False, folder=RESULTS, experiment=None):

@@ -305,6 +305,7 @@ def claims(summary):
             "A constant rate with a cool-down does as well as a cosine.",
             "Hägele et al. 2024",
             f"loss times {paired('wsd_over_cosine')}",
-            summary["cooldown_equals_cosine"] or (summary["wsd_over_cosine"][2] < 1 and "better"),
+            summary["cooldown_equals_cosine"],
+            words="not equal: better here" if summary["wsd_over_cosine"][2] < 1 else "",
         ),
     ]

@@ -41,11 +41,12 @@ function walk(rule, start, { d, block, steps, size, l2, hyper, z }) {
   return { norms, relative };
 }
 
-// Where AdamW's random walk settles, for small η λ.
-const settled = ({ lr, weight_decay, beta1 }, d) => ({
-  norm: Math.sqrt((lr * d) / (2 * weight_decay)),
-  relative: Math.sqrt((2 * lr * weight_decay * (1 - beta1)) / (1 + beta1)),
-});
+// Where AdamW's random walk settles, v settled.
+const settled = ({ lr, weight_decay, beta1 }, d) => {
+  const decay = lr * weight_decay, kept = beta1 * (1 - decay);
+  const square = (lr * (1 - beta1) * (1 + kept)) / (weight_decay * (1 + beta1) * (2 - decay) * (1 - kept));
+  return { norm: Math.sqrt(square * d), relative: Math.sqrt((2 * decay * (1 - beta1)) / (1 + kept)) };
+};
 
 const meanFrom = (values, from) => {
   let sum = 0;
@@ -123,7 +124,7 @@ const equilibrium = (spec) => ({
     return { head: [`means from step ${grouped(Math.floor(0.75 * steps))}`, `norm at ${step}`, "norm", "relative step"], series: rows };
   },
   panel(node, { d, memory, decoupled }) {
-    const lasting = `${d} weights, random gradients orthogonal to them. Memory of the norm, 1/(2ηλ): ${grouped(+memory.toPrecision(3))} steps.`;
+    const lasting = `${d} weights, random gradients orthogonal to them. Memory of ‖w‖², 1/(2ηλ): ${grouped(+memory.toPrecision(3))} steps.`;
     const text = decoupled ? lasting : `${d} weights, random gradients orthogonal to them. The decay is part of the gradient: Adam divides it by the gradients' size.`;
     if (node.textContent !== text) node.textContent = text;
   },

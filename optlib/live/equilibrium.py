@@ -35,7 +35,7 @@ def equilibrium(
 
     Gradients are random, orthogonal to the weights and inversely proportional to their norm (see
     :func:`wander`). Left the norm at every step, with both starts to be dragged; right the relative
-    step, norm(change) / norm(weights); dashed, where the random walk settles under AdamW.
+    step, norm(change) / norm(weights); dotted, where the random walk settles under AdamW.
 
     pull : "decoupled" (AdamW), or "L2": weight_decay * w is added to the gradient.
     size : the gradients' size, 0.001 to 1000, shown under L2, where it matters. starts : the two
@@ -88,9 +88,15 @@ def equilibrium(
 
 
 def settled(*, lr, weight_decay, beta1, d):
-    """Norm and relative step of the random walk under AdamW in the long run, for small steps."""
-    turn = 2 * lr * weight_decay * (1 - beta1) / (1 + beta1)
-    return math.sqrt(lr * d / (2 * weight_decay)), math.sqrt(turn)
+    """Norm and relative step of the random walk under AdamW in the long run, v settled -> floats.
+
+    The stationary covariance of weights and average; for lr * weight_decay far below 1 - beta1
+    the norm is sqrt(lr d / (2 weight_decay)) and beta1 is gone from it.
+    """
+    decay = lr * weight_decay
+    kept = beta1 * (1 - decay)
+    square = lr * (1 - beta1) * (1 + kept) / (weight_decay * (1 + beta1) * (2 - decay) * (1 - kept))
+    return math.sqrt(square * d), math.sqrt(2 * decay * (1 - beta1) / (1 + kept))
 
 
 def wander(
@@ -154,6 +160,6 @@ def _paint(sheet, starts, d, steps, seed, pull, size, hyper):
         for k, start in enumerate(starts):
             ax.semilogy(t, values[:, k], color=_INKS[k], label=f"from {start:g}")
         if level:
-            ax.axhline(level, color="black", linestyle="--", linewidth=1, label="theory")
+            ax.axhline(level, color="black", linestyle=":", linewidth=1, label="theory")
         ax.set(xlabel="step t", title=what)
         ax.legend()

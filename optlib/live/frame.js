@@ -120,38 +120,54 @@ function decades(low, high, count) {
   return Array.from({ length: Math.floor((high - first) / stride + 1e-9) + 1 }, (_, k) => first + k * stride);
 }
 
+// Values and texts of an axis of so many pixels, one to so many at most. They are kept: most
+// drawings have the axes of the one before.
+const kept = new Map();
+function marksOf(axis, pixels, space) {
+  if (axis.marks) return axis.marks;
+  const { low, high, log } = axis, count = Math.max(3, Math.floor(pixels / space)), key = `${low},${high},${log},${count}`;
+  let marks = kept.get(key);
+  if (!marks) {
+    const at = log ? decades(low, high, count) : ticks(low, high, count);
+    marks = at.map((v) => (log ? [10 ** v, power(v)] : [v, String(v).replace("-", "−")]));
+    if (kept.size > 40) kept.clear();
+    kept.set(key, marks);
+  }
+  return marks;
+}
+
 // A frame with ticks and names. An axis is {low, high, name, log}; with log, low and high are powers
 // of ten; marks, [[value, text], ...], stand in place of ticks. Returns X and Y, values to pixels.
 function axes(ctx, box, x, y, theme, { grid = false } = {}) {
   const { left, top, width, height } = box;
   const unit = (axis, v) => ((axis.log ? Math.log10(v) : v) - axis.low) / (axis.high - axis.low);
   const X = (v) => left + width * unit(x, v), Y = (v) => top + height * (1 - unit(y, v));
-  const marks = (axis, pixels, space) => {
-    if (axis.marks) return axis.marks;
-    const count = Math.max(3, Math.floor(pixels / space));
-    const at = axis.log ? decades(axis.low, axis.high, count) : ticks(axis.low, axis.high, count);
-    return at.map((v) => (axis.log ? [10 ** v, power(v)] : [v, String(v).replace("-", "−")]));
-  };
+  const across = marksOf(x, width, 60), upwards = marksOf(y, height, 34);
   ctx.save();
   ctx.font = theme.font;
   ctx.lineWidth = 1;
   ctx.fillStyle = theme.muted;
   ctx.textAlign = "center";
   ctx.textBaseline = "top";
-  for (const [v, text] of marks(x, width, 60)) {
+  ctx.strokeStyle = grid ? theme.grid : theme.muted;
+  ctx.beginPath();
+  for (const [v, text] of across) {
     const at = X(v);
-    ctx.strokeStyle = grid ? theme.grid : theme.muted;
-    line(ctx, at, top + height, at, grid ? top : top + height + 4);
+    ctx.moveTo(at, top + height);
+    ctx.lineTo(at, grid ? top : top + height + 4);
     ctx.fillText(text, at, top + height + 7);
   }
+  ctx.stroke();
   ctx.textAlign = "right";
   ctx.textBaseline = "middle";
-  for (const [v, text] of marks(y, height, 34)) {
+  ctx.beginPath();
+  for (const [v, text] of upwards) {
     const at = Y(v);
-    ctx.strokeStyle = grid ? theme.grid : theme.muted;
-    line(ctx, left, at, grid ? left + width : left - 4, at);
+    ctx.moveTo(left, at);
+    ctx.lineTo(grid ? left + width : left - 4, at);
     ctx.fillText(text, left - 7, at);
   }
+  ctx.stroke();
   ctx.strokeStyle = theme.muted;
   ctx.strokeRect(left, top, width, height);
   ctx.fillStyle = theme.ink;
@@ -226,14 +242,19 @@ function polygon(ctx, points) {
   ctx.closePath();
 }
 
+const stamps = new Map();
 function marker(ctx, shape, x, y, r) {
   if (Math.abs(x) > 1e4 || Math.abs(y) > 1e4) return;
-  ctx.save();
+  const key = shape + r;
+  if (!stamps.has(key)) {
+    if (stamps.size > 40) stamps.clear();
+    const path = new Path2D();
+    SHAPES[shape](path, r);
+    stamps.set(key, path);
+  }
   ctx.translate(x, y);
-  ctx.beginPath();
-  SHAPES[shape](ctx, r);
-  ctx.fill();
-  ctx.restore();
+  ctx.fill(stamps.get(key));
+  ctx.translate(-x, -y);
 }
 
 // Text on a curve, set off from it.
@@ -303,7 +324,7 @@ function python(value) {
 }
 
 // The value that text stands for, or undefined: same type as the default, held to the limits.
-function parsed(text, initial, limits) {
+function parsed(text, initial, limits, marks) {
   if (Array.isArray(initial)) {
     const parts = text.split(",").filter(Boolean);
     return parts.every((p) => Number.isFinite(+p)) ? parts.map(Number) : parts;
@@ -312,7 +333,9 @@ function parsed(text, initial, limits) {
   const value = Number(text);
   if (text.trim() === "" || !Number.isFinite(value)) return undefined;
   const held = limits ? Math.min(Math.max(value, limits[0]), limits[1]) : value;
-  return Number.isInteger(initial) && limits && limits.every(Number.isInteger) ? Math.round(held) : held;
+  // JSON does not tell 1.0 from 1; a slider with marks between the whole numbers does.
+  const whole = Number.isInteger(initial) && limits?.every(Number.isInteger) && marks !== "log" && !(marks % 1);
+  return whole ? Math.round(held) : held;
 }
 
 // For a figure whose legend shows and hides series: the setting `main` names one that is shown.
@@ -397,14 +420,19 @@ function mount(figure, model, el) {
 
   let data, view, asked = 0, stale = true, onScreen = false, printing = false, draws = 0, drawn = 0, speech = 0;
 
+  // Asking for the width or the font in the middle of a drawing would lay the whole page out: both
+  // are kept until something says that they changed.
+  let room = 0, look = null;
+  const measure = () => (room = Math.floor(stage.clientWidth));
+
   function size() {
-    const width = Math.max(260, Math.floor(stage.clientWidth));
+    const width = Math.max(260, room || measure());
     return { width, height: Math.round(figure.height(width)) };
   }
 
   function theme() {
     const dark = isDark() && !printing;
-    return { ...THEMES[dark ? "dark" : "light"], font: "12px " + getComputedStyle(root).fontFamily };
+    return (look ??= { ...THEMES[dark ? "dark" : "light"], font: "12px " + getComputedStyle(root).fontFamily });
   }
 
   function draw() {
@@ -467,10 +495,10 @@ function mount(figure, model, el) {
 
   // What is right before anything is drawn: the scheme, and the controls that matter.
   function dress() {
-    const box = container(), { dark } = theme();
-    root.dataset.scheme = dark ? "dark" : "light";
+    const box = container(), scheme = theme().dark ? "dark" : "light";
+    if (root.dataset.scheme !== scheme) root.dataset.scheme = scheme;
     if (!box) return;
-    box.classList.toggle("live-dark", dark);
+    box.classList.toggle("live-dark", scheme === "dark");
     if (adopted.size < inMarks.length) adoptControls(box);
     showControls(box);
   }
@@ -494,10 +522,14 @@ function mount(figure, model, el) {
     }
   }
 
+  let offered = "";
   function showControls(box) {
     const active = figure.active ? figure.active(get) : new Set(names);
     if (asking()) for (const name of prediction.aside) active.delete(name);
     if (player) player.node.hidden = asking();
+    const now = [box.getElementsByClassName("live-control").length, ...active].join();
+    if (now === offered) return;
+    offered = now;
     for (const name of names) {
       for (const node of box.querySelectorAll(":scope .live-for-" + name)) node.classList.toggle("live-off", !active.has(name));
     }
@@ -512,21 +544,21 @@ function mount(figure, model, el) {
     const { head, series } = figure.series(data, view);
     if (rows.length !== series.length) {
       rows = series.map((s) => {
-        const cells = s.cells.map(() => element("td"));
+        const cells = s.cells.map(() => document.createTextNode(""));
         const name = element("th", { scope: "row" });
         const swatch = element("canvas", { width: 68, height: 28, "aria-hidden": "true", class: "live-swatch" });
         const toggle = series.length > 1 && figure.toggle;
         name.append(toggle ? button("", () => set(figure.toggle(s.key, get)), { class: "live-toggle" }) : element("span", { class: "live-toggle" }));
         const label = document.createTextNode("");
         name.firstChild.append(swatch, label);
-        return { label, cells, swatch, toggle: toggle && name.firstChild, row: element("tr", {}, name, ...cells) };
+        return { label, cells, swatch, toggle: toggle && name.firstChild, row: element("tr", {}, name, ...cells.map((text) => element("td", {}, text))) };
       });
       legend.replaceChildren(element("table", {}, element("thead", {}, element("tr", {}, ...head.map((h) => element("th", { scope: "col" }, h)))), element("tbody", {}, ...rows.map((r) => r.row))));
     }
     series.forEach((s, k) => {
       const r = rows[k], look = s.colour + s.on;
       if (r.label.data !== s.label) r.label.data = s.label;
-      s.cells.forEach((text, i) => r.cells[i].textContent !== text && (r.cells[i].textContent = text));
+      s.cells.forEach((text, i) => r.cells[i].data !== text && (r.cells[i].data = text));
       if (r.look === look) return;
       r.look = look;
       r.row.classList.toggle("live-out", !s.on);
@@ -556,13 +588,15 @@ function mount(figure, model, el) {
     wanted.forEach((h, k) => {
       const { node } = handles[k];
       handles[k].now = h;
-      node.style.transform = `translate(${h.x}px, ${h.y}px)`;
+      const place = `translate(${h.x}px, ${h.y}px)`;
+      if (handles[k].place !== place) node.style.transform = handles[k].place = place;
       for (const [name, value] of Object.entries({ "aria-label": h.label, "aria-valuetext": h.text, "aria-valuenow": h.value, "aria-valuemin": h.low, "aria-valuemax": h.high })) {
         const text = typeof value === "number" ? String(+value.toPrecision(7)) : value;
         if (node.getAttribute(name) !== text) node.setAttribute(name, text);
       }
-      node.title = h.hint || "";
-      node.className = "live-handle " + (h.look || "");
+      if (node.title !== (h.hint || "")) node.title = h.hint || "";
+      const kind = "live-handle " + (h.look || "");
+      if (node.className !== kind) node.className = kind;
     });
   }
 
@@ -644,7 +678,7 @@ function mount(figure, model, el) {
     for (const [key, text] of new URLSearchParams(query || "")) {
       if (!(key in spec.defaults)) continue;
       const options = spec.choices[key];
-      const value = options ? (options.includes(text) ? text : undefined) : parsed(text, spec.defaults[key], spec.limits[key]);
+      const value = options ? (options.includes(text) ? text : undefined) : parsed(text, spec.defaults[key], spec.limits[key], spec.marks?.[key]);
       if (value !== undefined) changes[key] = value;
     }
     Object.assign(exact, changes);
@@ -716,14 +750,16 @@ function mount(figure, model, el) {
     if (onScreen && stale) ask();
   }, { rootMargin: "200px" });
   sight.observe(stage);
-  const room = new ResizeObserver(() => {
+  const breadth = new ResizeObserver(() => {
+    measure();
     if (!view) {
       canvas.style.height = size().height + "px";
       dress();
     } else if (size().width !== view.width) ask();
   });
-  room.observe(stage);
+  breadth.observe(stage);
   const restyle = () => {
+    look = null;
     dress();
     ask();
   };
@@ -731,7 +767,11 @@ function mount(figure, model, el) {
   looks.observe(document.documentElement, { attributeFilter: ["data-theme"] });
   looks.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
   const scheme = matchMedia("(prefers-color-scheme: dark)"), print = matchMedia("print");
-  const onPrint = () => { printing = print.matches; draw(); };
+  const onPrint = () => {
+    [printing, look] = [print.matches, null];
+    measure();
+    draw();
+  };
   scheme.addEventListener("change", restyle);
   print.addEventListener("change", onPrint);
   addEventListener("hashchange", readAddress);
@@ -750,7 +790,7 @@ function mount(figure, model, el) {
     asked = 0;
     clearTimeout(speech);
     player?.stop();
-    [sight, room, looks, waiting].forEach((observer) => observer?.disconnect());
+    [sight, breadth, looks, waiting].forEach((observer) => observer?.disconnect());
     scheme.removeEventListener("change", restyle);
     print.removeEventListener("change", onPrint);
     removeEventListener("hashchange", readAddress);
@@ -805,6 +845,9 @@ function adopt(control, spec, name, get, set) {
   slider.off("update");
   slider.off("change");
   slider.on("slide", (values, index, [at]) => put(onMark(typeof marks === "number" ? at : 10 ** at, marks, author, limits)));
+  // The slider measures its readout at every change, and so lays out the page, before the value is
+  // written as it is shown here, for which there is room.
+  for (const width of ["scrollWidth", "clientWidth"]) Object.defineProperty(readout, width, { value: 0 });
   const text = () => typed(get(name), marks);
   const tell = () => {
     if (document.activeElement === readout) return;

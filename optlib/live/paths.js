@@ -116,14 +116,14 @@ function drawMap(ctx, data, view, box) {
     ctx.lineJoin = "round";
     for (const [x, y] of surface.minimisers) cross(ctx, X(x), Y(y), theme);
     for (const r of shown) {
-      const last = upTo(r, step), at = (k) => [X(r.x[k]), Y(r.y[k])];
-      ctx.strokeStyle = ctx.fillStyle = r.look[theme.dark ? 1 : 0];
+      const last = upTo(r, step), px = r.x.subarray(0, last + 1).map(X), py = r.y.subarray(0, last + 1).map(Y);
+      ctx.fillStyle = r.look[theme.dark ? 1 : 0];
       // A long zigzag would cover the map: it is drawn thinner and fainter, its newest part in full.
-      const weight = Math.min(1, 2500 / pixelLength(at, last));
-      drawPath(ctx, r, at, 0, last, weight, theme);
-      if (weight < 1) drawPath(ctx, r, at, Math.max(0, last - 10), last, 1, theme);
+      const weight = Math.min(1, 2500 / pixelLength(px, py));
+      drawPath(ctx, r, px, py, 0, weight, theme);
+      if (weight < 1) drawPath(ctx, r, px, py, Math.max(0, last - 10), 1, theme);
       const stride = Math.max(1, Math.ceil((last * weight) / 60));
-      for (let k = weight < 1 ? Math.max(1, last - 10) : stride; k < last; k += stride) marker(ctx, r.look[3], ...at(k), 2.2);
+      for (let k = weight < 1 ? Math.max(1, last - 10) : stride; k < last; k += stride) marker(ctx, r.look[3], px[k], py[k], 2.2);
     }
     for (const r of shown) {
       const k = upTo(r, step);
@@ -135,31 +135,29 @@ function drawMap(ctx, data, view, box) {
   });
 }
 
-function pixelLength(at, last) {
+function pixelLength(px, py) {
   let sum = 1;
-  for (let k = 1; k <= last; k++) {
-    const [a, b] = at(k - 1), [c, d] = at(k);
-    sum += Math.min(1e4, Math.hypot(c - a, d - b));
-  }
+  for (let k = 1; k < px.length; k++) sum += Math.min(1e4, Math.hypot(px[k] - px[k - 1], py[k] - py[k - 1]));
   return sum;
 }
 
-function drawPath(ctx, r, at, from, to, weight, theme) {
-  const path = () => polyline(ctx, to - from + 1, (k) => at(from + k)[0], (k) => at(from + k)[1]);
-  ctx.save();
+// The path from one of its points to the end; in full weight it is set off from the map.
+function drawPath(ctx, r, px, py, from, weight, theme) {
+  const path = new Path2D();
+  for (let k = from; k < px.length; k++) path.lineTo(near(px[k]), near(py[k]));
   if (weight === 1) {
-    ctx.save();
     ctx.strokeStyle = theme.paper;
     ctx.globalAlpha = 0.75;
     ctx.lineWidth = 4;
-    path();
-    ctx.restore();
+    ctx.stroke(path);
   }
+  ctx.strokeStyle = r.look[theme.dark ? 1 : 0];
   ctx.globalAlpha = 0.25 + 0.75 * weight;
   ctx.lineWidth = 0.6 + 1.2 * weight;
   ctx.setLineDash(r.look[2]);
-  path();
-  ctx.restore();
+  ctx.stroke(path);
+  ctx.setLineDash([]);
+  ctx.globalAlpha = 1;
 }
 
 function cross(ctx, x, y, theme) {

@@ -147,7 +147,7 @@ def go_through(page):
     page.evaluate(
         """async () => {
           const frame = () => new Promise(requestAnimationFrame);
-          for (let y = 0; y < document.body.scrollHeight; y += innerHeight / 2) {
+          for (let y = 0; y < document.body.scrollHeight; y += innerHeight) {
             scrollTo({top: y, behavior: 'instant'});
             await frame();
             await frame();

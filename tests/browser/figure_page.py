@@ -7,7 +7,58 @@ import shutil
 import numpy as np
 from conftest import assert_clean, axe, watched_page
 from ipywidgets.embed import dependency_state
-from test_live_figures import PAGE, label, pixels, press, seen, settle
+
+PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1"><title>Figures</title>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="widgets.css">
+<style>body {{ font-family: sans-serif; margin: 16px auto; max-width: 46rem; padding: 0 12px }}
+html[data-theme=dark] body {{ background: #121212; color: #eee }} .gap {{ height: 3000px }}</style>
+<body><main><h1>Figures</h1>{views}</main>
+<script type="application/vnd.jupyter.widget-state+json">{state}</script>
+<script src="widgets.js"></script></body></html>"""
+
+
+def settle(page):
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def pixels(page, k=0):
+    """A picture of the canvas, as text."""
+    return page.evaluate(f"document.querySelectorAll('.live-stage canvas')[{k}].toDataURL()")
+
+
+def seen(page):
+    """All that the figure shows."""
+    return pixels(page), page.locator(".live").inner_text()
+
+
+def label(page):
+    return page.get_attribute(".live-stage canvas", "aria-label")
+
+
+def legend(page):
+    """{optimizer: its cells}."""
+    rows = page.locator(".live-legend tbody tr").all()
+    return {
+        r.locator("th").inner_text().strip(): [c.inner_text() for c in r.locator("td").all()]
+        for r in rows
+    }
+
+
+def number(text):
+    return float(text.replace("−", "-"))
+
+
+def slider(page, name):
+    controls = page.locator(".live-control:visible").filter(has_text=re.compile(rf"^\s*{name}"))
+    return controls.locator(".noUi-handle").first
+
+
+def press(page, where, *keys):
+    where.focus()
+    for key in keys:
+        page.keyboard.press(key)
+    settle(page)
 
 
 def write_pages(built, folder, figures):
@@ -104,24 +155,97 @@ def move_every_control(page):
     return moved
 
 
+# all that a figure shows: its pictures, and its words for eye and ear (not what its controls say)
+SHOWN = """figure => {
+  const live = figure.querySelector('.live'), canvases = [...live.querySelectorAll('canvas')];
+  const labels = canvases.map(c => c.getAttribute('aria-label'));
+  return [canvases.map(c => c.toDataURL()).join(), live.innerText + labels.join()];
+}"""
+
+
+def every_control_moves(page, figure):
+    """Move each control of a figure that stands in a page; each must change what it shows.
+
+    A slider by its keys, a menu through all of its options, with the controls that an option
+    brings; then the figure is reset. Returns the names of the controls moved.
+    """
+    moved = set()
+
+    def shown():
+        settle(page)
+        return figure.evaluate(SHOWN)
+
+    def names():
+        visible = figure.locator(".live-control:visible").all()
+        return [re.search(r"live-for-(\S+)", c.get_attribute("class"))[1] for c in visible]
+
+    def slides(handle):
+        # where it matters little, or stands at one end: from the other one
+        for keys in (["ArrowLeft"] * 3, ["ArrowRight"] * 6, ["End", "ArrowLeft"], ["Home"]):
+            before = shown()
+            press(page, handle, *keys)
+            if shown() != before:
+                return True
+        return False
+
+    def move(name):
+        control = figure.locator(f".live-for-{name}")
+        handle, menu = control.locator(".noUi-handle"), control.locator("select")
+        moved.add(name)
+        if handle.count():
+            step = figure.locator(".live-for-step .noUi-handle")
+            if not slides(handle):  # of no effect on a first step, perhaps
+                press(page, step, *["ArrowRight"] * 5)
+                assert slides(handle), name
+            return
+        box = control.locator("input[type=checkbox]")
+        options = menu.locator("option:not(:checked)").all_inner_texts()
+        for option in options if menu.count() else [None]:
+            before, there = shown(), set(names())
+            menu.select_option(option) if menu.count() else box.click()
+            new = [other for other in names() if other not in there]
+            kept = option == "your\u00a0own"  # begins with what stands
+            assert shown() != before or new or kept, f"{name}: {option}"
+            for other in new:
+                if other not in moved:
+                    move(other)
+
+    figure.scroll_into_view_if_needed()
+    hidden = figure.get_by_role("button", name="Show without a guess")
+    for name in names():
+        if hidden.is_visible():
+            hidden.click()
+        if name not in moved:
+            move(name)
+            figure.get_by_role("button", name="Reset").click()
+    return moved
+
+
 def bear_random_events(page, count, seed):
-    """So many keys, clicks and choices; the figure must still stand after them."""
+    """So many keys, clicks, drags and choices; the figure must still stand after them."""
     rng = np.random.default_rng(seed)
     keys = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp"]
-    keys += ["PageDown", "Tab", "Enter", "Space"]
-    spots = ".noUi-handle:visible, .live-handle, .live-toggle, .live-player button"
+    keys += ["PageDown", "Tab", "Enter", "Space", "+", "-"]
+    buttons = ".live-toggle, .live-player button, .live-predict button:visible"
+    spots = f".noUi-handle:visible, .live-handle, .live-orbit, {buttons}"
     for _ in range(count):
         what = rng.integers(8)
-        if what < 5:
+        if what < 4:
             page.keyboard.press(str(rng.choice(keys)))
-        elif what == 5:
+        elif what == 4:
             settle(page)  # what an earlier event takes away is gone now
             where = page.locator(spots)
             where.nth(int(rng.integers(where.count()))).focus()
-        elif what == 6:
-            box = page.locator(".live-stage canvas").bounding_box()
-            x, y = rng.uniform(0, 1, 2)
-            page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        elif what < 7:
+            box = page.locator(".live-stage").bounding_box()
+            (x, y), (x2, y2) = rng.uniform(0, 1, (2, 2))
+            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+            page.mouse.down()
+            if what == 6:
+                page.mouse.move(
+                    box["x"] + x2 * box["width"], box["y"] + y2 * box["height"], steps=2
+                )
+            page.mouse.up()
         else:
             for select in page.locator(".live-control select").all():
                 settle(page)
@@ -129,4 +253,4 @@ def bear_random_events(page, count, seed):
                     select.select_option(index=int(rng.integers(select.locator("option").count())))
     settle(page)
     assert page.locator("[data-failed]").count() == 0
-    assert label(page)
+    assert label(page) and seen(page)

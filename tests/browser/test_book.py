@@ -4,8 +4,8 @@ import re
 
 import pytest
 from conftest import ROOT, assert_clean, axe, book_pages, go_through, nudge, visit, watched_page
+from figure_page import every_control_moves, settle
 from playwright.sync_api import TimeoutError
-from test_live_figures import settle
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +47,10 @@ def test_no_name_or_number_of_a_figure_is_cut_off(opened):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_is_accessible(opened, scheme):
-    opened.emulate_media(color_scheme=scheme)
+    if scheme == "dark":
+        opened.emulate_media(color_scheme=scheme)
+        go_through(opened)  # its figures are drawn anew in the other colours
     opened.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
-    go_through(opened)  # its figures are drawn anew in the other colours
     found = axe(opened)
     opened.emulate_media(color_scheme="light")
     assert not found, "\n".join(found)
@@ -74,8 +75,15 @@ CHANGED = f"before => ({SHOWN})(document.activeElement.closest('.widget-subarea'
 
 
 def test_every_slider_moves_its_figure(opened):
-    go_through(opened)
     move_sliders(opened)
+
+
+def test_every_control_in_the_gallery_moves_its_figure(book, page):
+    visit(page, book + "chapters/a_gallery.html")
+    figures = page.locator(".live-figure").all()
+    assert len(figures) >= 18
+    assert all([every_control_moves(page, figure) for figure in figures])
+    assert_clean(page)
 
 
 def test_in_a_file_the_page_asks_nobody_and_a_slider_moves_every_figure(book_file, page, name):
@@ -139,6 +147,18 @@ def test_theme_switch_goes_to_dark_and_back(book, page):
         seen.add(page.evaluate(theme))
     assert seen == {"light", "dark"}
     assert_clean(page)
+
+
+def test_a_link_to_something_folded_unfolds_it(book, page):
+    fold = page.locator("#formula-rmsprop-variants")
+    page.goto(book + "chapters/a_formulas.html")
+    entry = fold.locator(".math").first
+    assert not entry.is_visible()
+    page.get_by_role("link", name="3 variants").first.click()
+    entry.wait_for(state="visible", timeout=5_000)
+    page.goto(book + "chapters/a_notation.html")
+    page.goto(book + "chapters/a_formulas.html#formula-rmsprop-keras")
+    entry.wait_for(state="visible", timeout=5_000)
 
 
 def test_every_notebook_can_be_launched_on_binder_and_colab(built):

@@ -13,18 +13,21 @@ import shutil
 import numpy as np
 import pytest
 from conftest import EVENTS, TROUBLE, assert_clean, axe, watched_page
+from figure_page import (
+    PAGE,
+    bear_random_events,
+    label,
+    legend,
+    number,
+    pixels,
+    press,
+    seen,
+    settle,
+    slider,
+)
 from ipywidgets.embed import dependency_state
 
 from optlib import live, rule, run, surfaces
-
-PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1"><title>Figures</title>
-<link rel="icon" href="data:,"><link rel="stylesheet" href="widgets.css">
-<style>body {{ font-family: sans-serif; margin: 16px auto; max-width: 46rem; padding: 0 12px }}
-html[data-theme=dark] body {{ background: #121212; color: #eee }} .gap {{ height: 3000px }}</style>
-<body><main><h1>Figures</h1>{views}</main>
-<script type="application/vnd.jupyter.widget-state+json">{state}</script>
-<script src="widgets.js"></script></body></html>"""
 
 
 @rule
@@ -54,10 +57,11 @@ def figures():
         "cliff": live.descent(
             "gradient_descent", name="cliff", lr=2 / 101, ranges={"lr": (0.001, 3)}, steps=250
         ),
+        "decay": live.descent("adamw", name="decay", weight_decay=1.0, controls=("weight_decay",)),
     }
 
 
-EVERY = ["race", "full", "steep", "rate", "stepper"]  # cliff is a smaller race
+EVERY = ["race", "full", "steep", "rate", "stepper"]  # cliff and decay are smaller races
 
 
 @pytest.fixture(scope="module")
@@ -101,49 +105,6 @@ def show(folder, page):
 
     yield go
     assert_clean(page)
-
-
-def settle(page):
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
-def pixels(page, k=0):
-    """A picture of the canvas, as text."""
-    return page.evaluate(f"document.querySelectorAll('.live-stage canvas')[{k}].toDataURL()")
-
-
-def seen(page):
-    """All that the figure shows."""
-    return pixels(page), page.locator(".live").inner_text()
-
-
-def label(page):
-    return page.get_attribute(".live-stage canvas", "aria-label")
-
-
-def legend(page):
-    """{optimizer: its cells}."""
-    rows = page.locator(".live-legend tbody tr").all()
-    return {
-        r.locator("th").inner_text().strip(): [c.inner_text() for c in r.locator("td").all()]
-        for r in rows
-    }
-
-
-def number(text):
-    return float(text.replace("−", "-"))
-
-
-def slider(page, name):
-    controls = page.locator(".live-control:visible").filter(has_text=re.compile(rf"^\s*{name}"))
-    return controls.locator(".noUi-handle").first
-
-
-def press(page, where, *keys):
-    where.focus()
-    for key in keys:
-        page.keyboard.press(key)
-    settle(page)
 
 
 # ---------------------------------------------------------------------------- what it shows
@@ -649,6 +610,14 @@ def test_an_address_is_held_to_the_limits(show):
     assert page.locator(".live-count").inner_text() == "step 0 of 60"
 
 
+@pytest.mark.parametrize("value", ["0.3", "0"])
+def test_an_address_may_stand_between_whole_limits(show, value):
+    """A decay that begins at 1, from 0 to 1, is a number all the same."""
+    page = show("decay", f"#decay?weight_decay={value}")
+    told = slider(page, "weight decay λ").get_attribute("aria-valuetext")
+    assert float(told) == float(value)
+
+
 def test_in_jupyterlab_the_button_copies_the_call(browser, show):
     lab = watched_page(browser, permissions=["clipboard-read", "clipboard-write"])
     lab.add_init_script(
@@ -824,38 +793,4 @@ def test_without_scripts_a_picture_stands_there(folder, browser, show):
 
 @pytest.mark.parametrize("which", EVERY)
 def test_random_events(show, which):
-    page = show(which)
-    rng = np.random.default_rng(7)
-    canvas = page.locator(".live-stage canvas")
-    keys = [
-        "ArrowLeft",
-        "ArrowRight",
-        "ArrowUp",
-        "ArrowDown",
-        "Home",
-        "End",
-        "PageUp",
-        "PageDown",
-        "Tab",
-        "Enter",
-        " ",
-    ]
-    for _ in range(EVENTS):
-        kind = rng.integers(6)
-        if kind < 3:
-            page.keyboard.press(str(rng.choice(keys)))
-        elif kind == 3:
-            where = page.locator(
-                ".noUi-handle:visible, .live-handle, .live-toggle, .live-player button"
-            )
-            where.nth(int(rng.integers(where.count()))).focus()
-        elif kind == 4:
-            box = canvas.bounding_box()
-            x, y = rng.uniform(0, 1, 2)
-            page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
-        else:
-            for select in page.locator(".live-control select:visible").all():
-                select.select_option(index=int(rng.integers(select.locator("option").count())))
-    settle(page)
-    assert page.locator("[data-failed]").count() == 0
-    assert label(page)
+    bear_random_events(show(which), EVENTS, seed=7)

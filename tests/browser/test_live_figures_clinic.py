@@ -9,11 +9,14 @@ from figure_page import (
     bear_random_events,
     fits_a_phone_and_follows_the_theme,
     is_accessible,
+    label,
+    legend,
     move_every_control,
+    pixels,
+    settle,
     showing,
     write_pages,
 )
-from test_live_figures import label, legend, pixels, settle
 
 from optlib import live
 from optlib.live.clinic import CASES, DIAGNOSES

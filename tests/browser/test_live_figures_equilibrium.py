@@ -8,11 +8,16 @@ from figure_page import (
     bear_random_events,
     fits_a_phone_and_follows_the_theme,
     is_accessible,
+    label,
+    legend,
     move_every_control,
+    number,
+    pixels,
+    press,
+    settle,
     showing,
     write_pages,
 )
-from test_live_figures import label, legend, number, pixels, press, settle
 
 from optlib import live
 from optlib.live.equilibrium import drawn, settled
@@ -51,8 +56,8 @@ def test_first_sight_is_what_numpy_computes(show):
         assert turn == pytest.approx(relative[750:, k].mean(), rel=6e-3)
         assert norm == pytest.approx(theory[0], rel=0.1)
     assert list(map(number, rows["theory"][1:])) == pytest.approx(theory, rel=6e-3)
-    assert "The random walk settles at 0.566" in label(page)
-    assert "Memory of the norm, 1/(2ηλ): 100 steps" in page.locator(".live-panel").inner_text()
+    assert "The random walk settles at 0.553" in label(page)
+    assert "Memory of ‖w‖², 1/(2ηλ): 100 steps" in page.locator(".live-panel").inner_text()
 
 
 @pytest.mark.parametrize("which", EVERY)

@@ -6,9 +6,19 @@ import io
 import numpy as np
 import pytest
 from conftest import CHROMIUM, EVENTS, TROUBLE, assert_clean, axe, watched_page
-from figure_page import write_pages
+from figure_page import (
+    bear_random_events,
+    label,
+    legend,
+    number,
+    pixels,
+    press,
+    seen,
+    settle,
+    slider,
+    write_pages,
+)
 from PIL import Image
-from test_live_figures import label, legend, number, pixels, press, seen, settle, slider
 
 from optlib import live, run, surfaces
 
@@ -410,29 +420,4 @@ def test_twenty_renders_leave_no_context_behind(show):
 
 
 def test_random_events(show, kind):
-    page = show(kind)
-    rng = np.random.default_rng(7)
-    keys = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp"]
-    keys += ["PageDown", "Tab", "Enter", "+", "-"]
-    for _ in range(EVENTS):
-        what = rng.integers(6)
-        if what < 3:
-            page.keyboard.press(str(rng.choice(keys)))
-        elif what == 3:
-            where = page.locator(
-                ".noUi-handle:visible, .live-handle, .live-orbit, .live-toggle, .live-player button"
-            )
-            where.nth(int(rng.integers(where.count()))).focus()
-        elif what == 4:
-            box = page.locator(".live-stage").bounding_box()
-            x, y = rng.uniform(0, 1, 2)
-            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-            page.mouse.down()
-            page.mouse.move(box["x"] + y * box["width"], box["y"] + x * box["height"], steps=2)
-            page.mouse.up()
-        else:
-            for select in page.locator(".live-control select:visible").all():
-                select.select_option(index=int(rng.integers(select.locator("option").count())))
-    settle(page)
-    assert page.locator("[data-failed]").count() == 0
-    assert label(page)
+    bear_random_events(show(kind), EVENTS, seed=7)

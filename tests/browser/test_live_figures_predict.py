@@ -6,8 +6,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conftest import EVENTS, TROUBLE, assert_clean, axe, watched_page
-from figure_page import bear_random_events, write_pages
-from test_live_figures import label, legend, number, pixels, press, seen, settle, slider
+from figure_page import (
+    bear_random_events,
+    label,
+    legend,
+    number,
+    pixels,
+    press,
+    settle,
+    slider,
+    write_pages,
+)
 
 from optlib import live, rule, rules, run, schedules, surfaces
 from optlib.live.noise_floor import least_squares, sgd_rows
@@ -638,27 +647,5 @@ def test_accessible(show, site, which, theme):
 
 
 @pytest.mark.parametrize("which", EVERY)
-def test_two_hundred_random_events(show, which):
-    page = show(which)
-    rng = np.random.default_rng(7)
-    keys = ["Home", "End", "PageUp", "PageDown", "Tab", "Enter"]
-    keys += ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"]
-    where = page.locator(
-        ".noUi-handle:visible, .live-handle, .live-toggle, .live-predict button:visible"
-    )
-    for _ in range(200):
-        kind = rng.integers(5)
-        if kind < 3:
-            page.keyboard.press(str(rng.choice(keys)))
-        elif kind == 3:
-            where.nth(int(rng.integers(where.count()))).focus()
-        else:
-            box = page.locator(".live-stage").bounding_box()
-            x, y = rng.uniform(0, 1, 2)
-            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-            page.mouse.down()
-            page.mouse.move(box["x"] + y * box["width"], box["y"] + x * box["height"], steps=2)
-            page.mouse.up()
-    settle(page)
-    assert page.locator("[data-failed]").count() == 0
-    assert label(page) and seen(page)
+def test_random_events(show, which):
+    bear_random_events(show(which), EVENTS, seed=7)

@@ -6,9 +6,19 @@ import re
 
 import numpy as np
 import pytest
-from conftest import TROUBLE, assert_clean, axe, watched_page
-from figure_page import write_pages
-from test_live_figures import label, legend, number, pixels, press, seen, settle, slider
+from conftest import EVENTS, TROUBLE, assert_clean, axe, watched_page
+from figure_page import (
+    bear_random_events,
+    label,
+    legend,
+    number,
+    pixels,
+    press,
+    seen,
+    settle,
+    slider,
+    write_pages,
+)
 
 from optlib import live, run, surfaces
 
@@ -263,26 +273,5 @@ def test_accessible(show, site, which, theme):
 
 
 @pytest.mark.parametrize("which", EVERY)
-def test_two_hundred_random_events(show, which):
-    page = show(which)
-    rng = np.random.default_rng(7)
-    keys = ["Home", "End", "PageUp", "PageDown", "Tab", "Enter"]
-    keys += ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"]
-    canvas = page.locator(".live-stage canvas")
-    where = page.locator(".noUi-handle:visible, .live-handle, .live-toggle, .live-player button")
-    for _ in range(200):
-        kind = rng.integers(6)
-        if kind < 3:
-            page.keyboard.press(str(rng.choice(keys)))
-        elif kind == 3:
-            where.nth(int(rng.integers(where.count()))).focus()
-        elif kind == 4:
-            box = canvas.bounding_box()
-            x, y = rng.uniform(0, 1, 2)
-            page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
-        else:
-            for select in page.locator(".live-control select:visible").all():
-                select.select_option(index=int(rng.integers(select.locator("option").count())))
-    settle(page)
-    assert page.locator("[data-failed]").count() == 0
-    assert label(page)
+def test_random_events(show, which):
+    bear_random_events(show(which), EVENTS, seed=7)

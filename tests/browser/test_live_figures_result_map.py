@@ -8,11 +8,16 @@ from figure_page import (
     bear_random_events,
     fits_a_phone_and_follows_the_theme,
     is_accessible,
+    label,
+    legend,
     move_every_control,
+    number,
+    pixels,
+    press,
+    settle,
     showing,
     write_pages,
 )
-from test_live_figures import label, legend, number, pixels, press, settle
 
 from optlib import experiments, live
 

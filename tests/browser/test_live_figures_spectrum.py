@@ -9,11 +9,17 @@ from figure_page import (
     bear_random_events,
     fits_a_phone_and_follows_the_theme,
     is_accessible,
+    label,
+    legend,
     move_every_control,
+    number,
+    pixels,
+    press,
+    settle,
     showing,
+    slider,
     write_pages,
 )
-from test_live_figures import label, legend, number, pixels, press, settle, slider
 
 from optlib import live, rules
 from optlib.live.spectrum import descend

@@ -6,8 +6,19 @@ import threading
 import book
 import pytest
 from conftest import EVENTS, assert_clean, axe
-from figure_page import bear_random_events, move_every_control, open_page, write_pages
-from test_live_figures import label, legend, number, pixels, press, settle, slider
+from figure_page import (
+    bear_random_events,
+    label,
+    legend,
+    move_every_control,
+    number,
+    open_page,
+    pixels,
+    press,
+    settle,
+    slider,
+    write_pages,
+)
 
 from optlib import live, rules
 from optlib.live.trust import LAYERS, relative_steps

@@ -29,12 +29,15 @@ def sample():
 LONG = "a\u00a0long guess " * 20
 
 
-@pytest.fixture(params=PAGES or [None])
-def asked(request):
-    """A page of the book that asks something."""
+@pytest.fixture(scope="module", params=PAGES or [None])
+def asked(request, browser, book):
+    """A page of the book that asks something, opened once: its tests share it."""
     if request.param is None:
         need("A page with questions", "make book SERVE=0")
-    return request.param
+    page = watched_page(browser, color_scheme="light")
+    visit(page, book + request.param)
+    yield page
+    page.context.close()
 
 
 @pytest.fixture(params=sample() or [None])
@@ -104,9 +107,8 @@ def numbers_to_type(form):
     return ["987654.5" if entry is None else f"{entry[0] + entry[1] / 2:.12g}" for entry in numbers]
 
 
-def test_every_option_answers_with_its_own_reason(book_file, page, asked):
-    visit(page, book_file + asked)
-    forms = page.locator("form.question").all()
+def test_every_option_answers_with_its_own_reason(asked):
+    forms = asked.locator("form.question").all()
     for form in forms:
         expected = reasons(form)
         for i, (right, reason) in enumerate(expected):
@@ -125,7 +127,7 @@ def test_every_option_answers_with_its_own_reason(book_file, page, asked):
             if kind(form) != "number":
                 label = words(form.locator("label").nth(i).text_content())
                 assert label.endswith("✓ right" if right else "✗ not right")
-    assert_clean(page)
+    assert_clean(asked)
 
 
 def test_several_are_right_together_only(book, page, some):
@@ -251,33 +253,36 @@ def test_nothing_is_stored_or_sent(book, page, some):
         assert said(form) == ""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_answered_questions_are_accessible(book, scheme, request, asked):
-    page = request.getfixturevalue({"light": "page", "dark": "page_dark"}[scheme])
-    visit(page, book + asked)
-    for form in page.locator("form.question").all():
+def answer_all(page):
+    """Something answered and all that is folded open, in each question."""
+    forms = page.locator("form.question").all()
+    for form in forms:
         answer_something(form)
-        if kind(form) != "guess":
-            form.locator("summary").click()
+    page.evaluate("document.querySelectorAll('.question details').forEach(d => (d.open = true))")
+    return forms
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_answered_questions_are_accessible(asked, scheme):
+    asked.emulate_media(color_scheme=scheme)
+    asked.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
+    answer_all(asked)
     # what else the page holds is looked at in test_book.py
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run('form.question', {resultTypes: ['violations']})")
+    asked.evaluate(AXE.read_text())
+    found = asked.evaluate("axe.run('form.question', {resultTypes: ['violations']})")
+    asked.emulate_media(color_scheme="light")
     assert found["passes"]
     assert [(rule["id"], len(rule["nodes"])) for rule in found["violations"]] == []
 
 
-def test_answered_questions_fit_a_phone(book, page, asked):
-    page.set_viewport_size({"width": 390, "height": 844})
-    visit(page, book + asked)
-    for form in page.locator("form.question").all():
-        answer_something(form)
-        if kind(form) != "guess":
-            form.locator("summary").click()
+def test_answered_questions_fit_a_phone(asked):
+    asked.set_viewport_size({"width": 390, "height": 844})
+    for form in answer_all(asked):
         inside = form.evaluate("form => form.scrollWidth <= form.clientWidth")
         assert inside, form.get_attribute("id")
         for control in form.locator("label, button").all():
             assert control.bounding_box()["height"] >= 24
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert asked.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_without_javascript_the_answer_is_folded_below(book_file, browser, some):
