@@ -24,7 +24,7 @@ def schedule_free(theta, g, d=0, *, t, lr=1e-1, beta=0.9):
     """Gradients at y, a blend of the running point z and of x, the average of all z so far.
 
     theta is y, d is z - x; x itself, which is what to evaluate, is theta - (1 - beta) d.
-    lr : step size of z. beta : share of x in y. Source: Defazio et al. 2024, first display.
+    lr : step size of z. beta : share of x in y. Source: Defazio et al. 2024, with c = 1 / (t + 1).
     """
     x = theta - (1 - beta) * d
     z = x + d - lr * g
