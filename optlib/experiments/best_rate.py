@@ -152,7 +152,7 @@ def claims(summary):
         Claim("The best step size grows as the root of the batch.", "the square-root rule",
               f"slope: {both('batch')}", covers("batch", 0.5)),
         Claim("In the standard parametrisation it falls as the network gets wider.",
-              "Yang et al. 2021", f"slope: {both('width')}", below("width")),
+              "Yang et al. 2022", f"slope: {both('width')}", below("width")),
         Claim("It falls as the run gets longer.", "ours", f"slope: {both('steps')}",
               below("steps")),
     ]  # fmt: skip
