@@ -8,7 +8,7 @@ import torch
 from test_questions import chapter_questions, numbers_are, option, says
 
 from optlib import experiments, run, tasks
-from optlib.experiments import broken_runs
+from optlib.experiments import broken_runs, tuning_budget
 from optlib.training import cross_entropy
 
 CHAPTER = chapter_questions("11_*.ipynb")
@@ -111,6 +111,9 @@ def clip(question):
             ends[name, scale] = path.theta[-1] - 1
     assert ends["adam", 1] == pytest.approx(ends["adam", 0.01], rel=1e-9)
     assert ends["gradient_descent", 1] == pytest.approx(100 * ends["gradient_descent", 0.01])
+    lowered = [0.1] * 1000 + [0.001] * 1000  # in mid-run: a brake, as the first option says
+    path = run("adam", follow(iter(lowered)), 0.0, 2000, lr=1.0).theta
+    assert path[1100] - path[1200] < 0.02 * (path[900] - path[1000])
     assert option(question, "Nothing").right
     assert not option(question, "hundred times").right
 
@@ -129,6 +132,33 @@ def bfloat16(question):
 def test_the_figure_of_parameters_is_right():
     net = tasks.mlp(broken_runs.HEALTHY["sizes"])(0)
     assert sum(p.numel() for p in net.parameters()) == 6310
+
+
+def test_trials_drawn_again_are_the_same_for_every_optimizer():
+    record, n = experiments.load("tuning_budget"), tuning_budget.PARAMETERS["trials"]
+    drawn = tuning_budget.resampled(record, "digits", 4, draws=3)
+    again = np.random.default_rng(0).integers(n, size=(3, n))
+    for method, found in drawn.items():
+        trials = [
+            r["result"]
+            for r in record["runs"]
+            if (r["task"], r["method"], r["kind"]) == ("digits", method, "trial")
+        ]
+        one_by_one = [tuning_budget.expected([trials[i] for i in row], 4) for row in again]
+        assert found == pytest.approx(one_by_one)
+
+
+def test_what_an_optimizer_is_behind_the_best_by():
+    record = experiments.load("tuning_budget")
+    table, found = record["summary"]["table"], tuning_budget.behind(record, 32)
+    six = list(found)
+    for method, (ratio, low, high) in found.items():
+        product = math.prod(
+            rows[method]["expected"]["32"] / min(rows[m]["expected"]["32"] for m in six)
+            for rows in table.values()
+        )
+        assert ratio == pytest.approx(product ** (1 / 4), rel=1e-5)  # the table is rounded
+        assert 1 <= low < ratio < high
 
 
 @pytest.mark.parametrize("name", CHAPTER)

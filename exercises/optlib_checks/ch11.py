@@ -66,7 +66,10 @@ reset_loop = Exercise(
             "the gradient is emptied between its batch and its step: w never moves.",
         ),
         Mistake({"mean": False}, "that is the sum over the batch; keep the mean."),
-        Mistake({"stale": True}, "every gradient of an epoch is taken at the epoch's first w."),
+        Mistake(
+            {"stale": True},
+            "every gradient of an epoch is taken at the epoch's first w: step after each batch.",
+        ),
         Mistake({"sign": 1.0}, "you walk uphill: subtract the step."),
         Mistake({"one": True}, "only one epoch is run."),
     ),
@@ -130,7 +133,19 @@ state_loop = Exercise(
 
 
 def _decay_loop(
-    w, b, X, y, lr, weight_decay, steps, *, bias=False, weights=True, scaled=True, grows=False
+    w,
+    b,
+    X,
+    y,
+    lr,
+    weight_decay,
+    steps,
+    *,
+    bias=False,
+    weights=True,
+    scaled=True,
+    grows=False,
+    after=False,
 ):
     sign = -1.0 if grows else 1.0
     for _ in range(steps):
@@ -138,6 +153,7 @@ def _decay_loop(
         gw, gb = X.T @ error / len(y), np.mean(error)
         pull = sign * weight_decay * (1.0 if scaled else 1 / lr)
         w = w - lr * (gw + (pull * w if weights else 0.0))
+        gb = np.mean(X @ w + b - y) if after else gb
         b = b - lr * (gb + (pull * b if bias else 0.0))
     return w, np.asarray(b, dtype=float)
 
@@ -175,6 +191,7 @@ decay_loop = Exercise(
             "now the bias is decayed and w is not: the other way round.",
         ),
         Mistake({"scaled": False}, "the decay is not multiplied by lr any more."),
+        Mistake({"after": True}, "b's gradient is taken after w has moved; take both before."),
         Mistake({"grows": True}, "the decay is subtracted from the gradient: w grows."),
     ),
 )
@@ -233,7 +250,9 @@ clip_loop = Exercise(
             "the loop is as it was given. Cut the data into smaller micro-batches: should the step "
             "change?",
         ),
-        Mistake({"clip": "never"}, "nothing is clipped now; the mean gradient is to be."),
+        Mistake(
+            {"clip": "never"}, "nothing is clipped; the mean gradient is to be, before lr comes in."
+        ),
         Mistake(
             {"clip": "sum"},
             "the sum is clipped and then divided: the step is at most limit over the number of "
@@ -258,11 +277,13 @@ def _schedule_loop(w, X, y, schedule, batch, epochs, *, clock="steps"):
             t += 1
             when = {
                 "epochs": epoch + 1,
+                "early": epoch,
                 "zero": t - 1,
                 "ahead": t + 1,
                 "batches": k + 1,
                 "rows": t * batch,
                 "first": 1,
+                "floor": epoch * (len(y) // batch) + k + 1,
             }.get(clock, t)
             w = w - float(schedule(when)) * _mean_gradient(w, X[rows], y[rows])
     return (w,)
@@ -298,10 +319,15 @@ schedule_loop = Exercise(
             "the loop is as it was given. Print the rates it uses: which is the last one, and "
             "which should it be?",
         ),
+        Mistake({"clock": "early"}, "t still counts epochs, now from 0; it counts steps."),
         Mistake({"clock": "zero"}, "t starts at 0: the first rate is one that was never meant."),
         Mistake({"clock": "ahead"}, "t is one ahead: the first step skips the first rate."),
         Mistake({"clock": "batches"}, "t starts again at every epoch; it counts all steps."),
         Mistake({"clock": "rows"}, "t counts rows; it counts steps."),
+        Mistake(
+            {"clock": "floor"},
+            "an epoch's last batch may be short, and is a step too: t falls behind by one there.",
+        ),
         Mistake({"clock": "first"}, "t never moves: every step takes the first rate."),
     ),
 )

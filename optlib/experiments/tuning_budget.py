@@ -319,6 +319,38 @@ def claims(summary):
 # What the chapter reads off the record ------------------------------------------------------------
 
 
+def resampled(record, task, k, draws=400):
+    """{optimizer: (draws,) of :func:`expected` at k trials, the trials drawn again, with repeats}.
+
+    The same trials for all optimizers, since trial n has one seed and one place in every space of
+    step sizes: what differs between two optimizers in a draw is not the luck of their seeds.
+    """
+    n, found = PARAMETERS["trials"], {}
+    again = np.random.default_rng(0).integers(n, size=(draws, n))
+    for method in METHODS:
+        trials = _trials(record["runs"], task, method)
+        validation, test = (np.array([r[key] for r in trials]) for key in ("validation", "test"))
+        order = np.argsort(validation[again], axis=1, kind="stable")
+        found[method] = np.take_along_axis(test[again], order, axis=1) @ _weights(n, k)
+    return found
+
+
+def behind(record, k):
+    """{optimizer: [ratio, low, high]}: how far it is behind the best of the six after k trials.
+
+    Expected test loss over that of the task's best optimizer, geometric mean over the tasks; low
+    and high are the ends of the 80 % interval over :func:`resampled`.
+    """
+    drawn = [resampled(record, task, k) for task in _TASKS]
+    rows = [{m: expected(_trials(record["runs"], task, m), k) for m in METHODS} for task in _TASKS]
+
+    def ratio(tasks, method):
+        best = [np.min([row[m] for m in _DEFAULTS], axis=0) for row in tasks]
+        return np.exp(np.mean([np.log(row[method] / b) for row, b in zip(tasks, best)], axis=0))
+
+    return {m: [ratio(rows, m), *np.quantile(ratio(drawn, m), [0.1, 0.9])] for m in _DEFAULTS}
+
+
 def searches(record, budgets):
     """The trials cut into searches of k trials each, for every k -> one dict a search.
 

@@ -8,7 +8,7 @@ from .. import experiments
 from . import frame
 
 CURVES = ("loss", "test_loss", "gradient", "ratio", "moved")
-# A diagnosis in words, and what the run in the record lacks or has too much of.
+# case of the record: its diagnosis in words
 DIAGNOSES = {
     "lr_high": "The step size is too large",
     "lr_low": "The step size is too small",
@@ -42,7 +42,8 @@ CASES = {
             "overfitting": "Then training and test loss would part. They stay together.",
             "strong_decay": "Then the gradient would keep its norm, held up by the decay, and "
             "fewer answers would be right.",
-            "lr_low": "The steps are as long as those of the healthy run.",
+            "lr_low": "Then a step would be below a ten-thousandth of the weights. Here it is "
+            "above a thousandth.",
         },
     ),
     "zero_start": (
@@ -81,14 +82,15 @@ CASES = {
         "Steps of a healthy length, every weight moves, and the test loss ends above that of "
         "guessing: it learns what is not there. Remedy: look at ten examples with their labels.",
         {
-            "lr_low": "The steps are as long as those of the healthy run, or longer.",
+            "lr_low": "Then a step would be below a ten-thousandth of the weights. Here it is "
+            "above a thousandth.",
             "raw_inputs": "Then a part of the weights would stand still, behind saturated units.",
             "overfitting": "Then the training loss would go to zero.",
         },
     ),
     "overfitting": (
         "The training loss goes to zero, faster than in the healthy run, and the test loss rises "
-        "from its lowest point. Remedy: more examples; else decay, or stop early.",
+        "from its lowest point. Remedy: more examples; else stop early, or decay.",
         {
             "shuffled_labels": "Then it would be no better than guessing on the test part.",
             "strong_decay": "Decay holds training and test loss together. These part.",
@@ -106,9 +108,9 @@ CASES = {
         },
     ),
     "tight_clip": (
-        "No step is ever longer than 0.005 of the weights, though the gradient keeps its norm and "
-        "all weights move. A step size ten times too small would look much the same: count the "
-        "steps that are clipped. Remedy: a higher clip, or none.",
+        "No step is ever longer than 0.005 of the weights, though the gradient keeps most of its "
+        "norm and all weights move. A step size ten times too small would look much the same: "
+        "count the steps that are clipped. Remedy: a higher clip, or none.",
         {
             "bfloat16": "Then most weights would stand still. All of them move.",
             "strong_decay": "Then the loss would stop at a level. This one keeps falling.",
