@@ -234,7 +234,7 @@ def memory():
         def move(total):
             page.evaluate(MOVES, [handles, total // len(handles)])
 
-        move(4000)  # what is made once is made, compiled and pooled
+        move(2000)  # what is made once is made, compiled and pooled
         before, nodes = held()
         move(10_000)
         after, more = held()
@@ -252,7 +252,7 @@ def memory():
 def fuzz():
     """The random input sequences of the browser tests, 2,000 events each instead of 200."""
     found = run(
-        [sys.executable, "-m", "pytest", "-q", "tests/browser", "-k", "random_events"],
+        [sys.executable, "-m", "pytest", "-q", "-n", "2", "tests/browser", "-k", "random_events"],
         cwd=ROOT,
         env=quiet_environment(FUZZ_EVENTS="2000"),
     )
