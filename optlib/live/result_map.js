@@ -58,12 +58,15 @@ const cellAt = (box, data, c, r) => ({
   width: box.width / data.columns.length, height: box.height / data.rows.length,
 });
 
+// The numbers stand in all cells or, where one of them has no room, in none.
 function drawMap(ctx, data, { theme }, whole, spec) {
   const box = mapBox(whole, data), share = scaleOf(data.all, spec.log), { columns, rows } = data;
   ctx.save();
   ctx.font = theme.font;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
+  const fits = (text) => ctx.measureText(text).width < box.width / columns.length - 4;
+  const real = data.cells.flat().filter((cell) => cell && Number.isFinite(cell.mean)), numbers = real.every((cell) => fits(brief(cell.mean)));
   for (const [r, line] of data.hidden ? [] : data.cells.entries()) {
     for (const [c, cell] of line.entries()) {
       const { left, top, width, height } = cellAt(box, data, c, r), finite = cell && Number.isFinite(cell.mean);
@@ -72,7 +75,7 @@ function drawMap(ctx, data, { theme }, whole, spec) {
       ctx.fillRect(left, top, width + 0.5, height + 0.5);
       ctx.fillStyle = colour ? ink(colour) : theme.muted;
       const words = cell ? brief(cell.mean) : "";
-      if (cell && ctx.measureText(words).width < width - 4) ctx.fillText(words, left + width / 2, top + height / 2);
+      if (finite ? numbers : fits(words)) ctx.fillText(words, left + width / 2, top + height / 2);
       else if (cell && !finite) ctx.fillText("×", left + width / 2, top + height / 2);
     }
   }

@@ -158,3 +158,29 @@ def test_accessible(show, site, theme):
 @pytest.mark.parametrize("which", EVERY)
 def test_random_events(show, which):
     bear_random_events(show(which), EVENTS, seed=17)
+
+
+# what is written on the canvas from now on
+LISTEN = """() => {
+  window.written = [];
+  const write = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+    written.push(text);
+    return write.call(this, text, ...place);
+  };
+}"""
+
+
+@pytest.mark.parametrize("width, numbered", [(1280, False), (620, True), (390, False)])
+def test_numbers_stand_in_all_cells_or_in_none(show, width, numbered):
+    page = show("digits", viewport={"width": width, "height": 900})
+    page.evaluate(LISTEN)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    settle(page)
+    written = page.evaluate("written")
+    numbers = [
+        text for text in written[: written.index("0.001")] if text
+    ]  # the first column's name
+    runs = experiments.load("adam_digits")["runs"]
+    cells = {(r["lr"], r["method"]) for r in runs if r["seed"] in (100, 101, 102)}
+    assert len(numbers) == (len(cells) if numbered else 0)
