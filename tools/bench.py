@@ -234,7 +234,7 @@ def memory():
         def move(total):
             page.evaluate(MOVES, [handles, total // len(handles)])
 
-        move(2000)  # what is made once is made, compiled and pooled
+        move(10_000)  # what is made once is made, compiled and pooled
         before, nodes = held()
         move(10_000)
         after, more = held()
